@@ -41,10 +41,10 @@ def make(conf: cfg.ConfigOpts, names: Sequence[str], state_dir: Path) -> dict[st
     set; oslo_config.cfg.Error, if an option has an invalid value.
     """
     if not names:
-        raise ConfigError("No backend is named: name at least one in enabled_backends, or with --backend.")
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise ConfigError(f"Backend {twice[0]} is named twice; every backend is named once.")
+        raise ConfigError("No backend is configured. Name one in enabled_backends, or with --backend.")
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise ConfigError(f"Backend {repeated[0]} is named more than once. Name each backend once.")
     return {name: _make(conf, name, state_dir) for name in names}
 
 
@@ -94,7 +94,7 @@ def _make(conf: cfg.ConfigOpts, name: str, state_dir: Path) -> StorageDriver:
     unknown = sorted(written.get(name, {}).keys() - known)
     if unknown:
         raise ConfigError(
-            f"Backend {name} has no option {', '.join(unknown)}. Its options are: {', '.join(sorted(known))}."
+            f"Backend {name} has no option {', '.join(unknown)}. Valid options: {', '.join(sorted(known))}."
         )
     try:
         values = {option.dest: conf[name][option.dest] for option in kind.options}

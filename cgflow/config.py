@@ -14,63 +14,78 @@ OPERATIONS: list[cfg.Opt] = [
     cfg.ListOpt(
         "enabled_backends",
         default=["qsd"],
-        help="Backends that this process serves, by name. The section with that name sets a backend up; "
-        "without one, the name is that of an installed driver.",
+        help="Names of the backends of this process. The section with a backend's name configures it. "
+        "Without such a section, the name is that of an installed driver.",
     ),
     cfg.StrOpt(
-        "storage_availability_zone", default="nova", help="Availability zone that the local backend is in."
+        "storage_availability_zone",
+        default="nova",
+        help="Availability zone of the backends of this process.",
     ),
     cfg.StrOpt(
         "default_availability_zone",
-        help="Zone of requests that name none. Unset: that of storage_availability_zone.",
+        help="Availability zone of requests that name none. Default: storage_availability_zone.",
     ),
     cfg.StrOpt("default_volume_type", help="Volume type of requests that name none, by name or id."),
-    cfg.StrOpt("default_group_type", help="Group type that clients are offered first, by name or id."),
+    cfg.StrOpt("default_group_type", help="Default group type, by name or id."),
     cfg.BoolOpt(
         "no_snapshot_gb_quota",
         default=False,
-        help="Do not count the size of snapshots against the quota of gigabytes.",
+        help="Do not count the size of snapshots against the gigabytes quota.",
     ),
     cfg.IntOpt(
         "reservation_expire",
         default=86400,
         min=60,
-        help="Seconds after which a quota reservation is given back if its flow has ended without doing so.",
+        help="Seconds after which a quota reservation of a flow that has ended is cancelled.",
     ),
-    cfg.IntOpt("osapi_max_limit", default=1000, min=1, help="Most items that one page of a list has."),
+    cfg.IntOpt("osapi_max_limit", default=1000, min=1, help="Maximum number of items in one page of a list."),
 ]
 SCHEDULER: list[cfg.Opt] = [
     cfg.ListOpt(
         "scheduler_default_filters",
         default=["backend_up", "enabled", "availability_zone", "capabilities", "capacity"],
-        help="Filters that a backend has to pass, by name.",
+        help="Names of the filters that a backend must pass.",
     ),
     cfg.ListOpt(
-        "scheduler_default_weighers", default=["capacity"], help="Weighers that rank backends, by name."
+        "scheduler_default_weighers", default=["capacity"], help="Names of the weighers that rank backends."
     ),
     cfg.IntOpt("report_interval", default=10, min=1, help="Seconds between two reports of a backend."),
-    cfg.IntOpt("service_down_time", default=60, min=1, help="Seconds after which a silent backend is down."),
+    cfg.IntOpt(
+        "service_down_time",
+        default=60,
+        min=1,
+        help="Seconds without a report after which a backend counts as down.",
+    ),
 ]
 ENGINE: list[cfg.Opt] = [
-    cfg.IntOpt("max_flows", default=8, min=1, help="Flows that run at the same time."),
-    cfg.IntOpt("max_steps", default=16, min=1, help="Steps that run at the same time, over all flows."),
-    cfg.IntOpt("http_threads", default=16, min=2, help="Requests that are answered at the same time."),
+    cfg.IntOpt("max_flows", default=8, min=1, help="Maximum number of flows that run at the same time."),
+    cfg.IntOpt(
+        "max_steps",
+        default=16,
+        min=1,
+        help="Maximum number of steps that run at the same time, in all flows.",
+    ),
+    cfg.IntOpt(
+        "http_threads", default=16, min=2, help="Maximum number of requests that are served at the same time."
+    ),
 ]
 HISTORY: list[cfg.Opt] = [
     cfg.IntOpt(
         "max_age_days",
         default=90,
         min=0,
-        help="Days for which ended flows and their events are kept; 0 keeps them for ever. Of a resource "
-        "that still exists the flow that made it and the newest 100 are kept in any case, as are failed "
-        "rollbacks. What is deleted is forgotten with the flow that deleted it.",
+        help="Number of days for which ended flows and their events are kept; 0 means no limit. For a "
+        "resource that exists, the flow that created it and the newest 100 are always kept, as are "
+        "failed rollbacks. The record of a deleted resource is removed together with the flow that "
+        "deleted it.",
     ),
     cfg.IntOpt(
         "max_flows",
         default=5000,
         min=0,
-        help="How many of the flows that ended last are kept, under the same conditions; 0 sets no limit. "
-        "A flow takes about 50 kB.",
+        help="Maximum number of ended flows that are kept, with the same exceptions; 0 means no limit. A "
+        "flow takes about 50 kB.",
     ),
 ]
 AUTHENTICATION: list[cfg.Opt] = [
@@ -78,21 +93,22 @@ AUTHENTICATION: list[cfg.Opt] = [
         "auth_strategy",
         default="noauth",
         choices=[
-            ("noauth", "everybody is whoever they say: on loopback addresses alone"),
-            ("http_basic", "users and passwords of a file"),
-            ("keystone", "tokens of an identity service, set up in [keystone_authtoken]"),
+            ("noauth", "callers are not authenticated; allowed on loopback addresses only"),
+            ("http_basic", "users and passwords from a file"),
+            ("keystone", "tokens of an identity service, which is configured in [keystone_authtoken]"),
         ],
-        help="How callers are known.",
+        help="How callers are authenticated.",
     ),
     cfg.StrOpt(
         "http_basic_auth_user_file",
         default="/etc/cgflow/htpasswd",
-        help="Users and their bcrypt hashes, as 'htpasswd -B' writes them. Read again when it has changed.",
+        help="File with the users and their bcrypt hashes, as written by 'htpasswd -B'. It is reloaded "
+        "when it changes.",
     ),
     cfg.StrOpt(
         "http_basic_auth_project_file",
         default="/etc/cgflow/projects.yaml",
-        help="Which user has which roles in which project. Read again when it has changed.",
+        help="File with the roles of each user in each project. It is reloaded when it changes.",
     ),
 ]
 HTTP: list[cfg.Opt] = [
@@ -100,24 +116,25 @@ HTTP: list[cfg.Opt] = [
         "trusted_proxies",
         default=[],
         help="Addresses and networks of the proxies in front of the service, such as 127.0.0.1 or "
-        "192.0.2.0/24. Their X-Forwarded-Proto, -Host, -Port, -Prefix and -For say how the service was "
-        "reached, so that links lead back through them; those of others are ignored.",
+        "192.0.2.0/24. Links are built from the X-Forwarded-Proto, -Host, -Port, -Prefix and -For "
+        "headers of these proxies, so that they lead through the proxy. Those headers are ignored if "
+        "they come from any other address.",
     ),
 ]
 POLICY: list[cfg.Opt] = [
     cfg.StrOpt(
         "policy_file",
-        help="Path of a YAML file with rules that replace the defaults. policy.yaml.sample lists them all. "
-        "Read again when it has changed. Unset: the defaults.",
+        help="Path of a YAML file with rules that replace the defaults. policy.yaml.sample lists all "
+        "rules. The file is reloaded when it changes. Default: no file.",
     ),
 ]
 NOTIFICATIONS: list[cfg.Opt] = [
     cfg.ListOpt(
         "notifiers",
         default=["log"],
-        help="Who is told of what happens to groups, volumes and their copies, by name; empty tells nobody. "
-        "`log` writes one line of JSON for each event; others are installed as entry points "
-        "of the group cgflow.notifiers.",
+        help="Names of the notifiers that send notifications about groups, volumes and snapshots; empty "
+        "for none. `log` writes one line of JSON for each event. Other notifiers are installed as "
+        "entry points of the group cgflow.notifiers.",
     ),
 ]
 GROUPS: list[tuple[str | None, list[cfg.Opt]]] = [

@@ -47,251 +47,259 @@ KINDS = _kinds(
     FindingKind(
         "volume.missing",
         "volume",
-        "Its record says that it is on the backend, which does not have it: its data is not there.",
-        "The record goes to error with the reason. Then delete it, or should the data come back say so with "
-        "cgflow volume reset-status; until then it counts.",
+        "The record says that the volume is on the backend, but the backend does not have it. Its data is "
+        "missing.",
+        "The record is set to error, with the reason. Then delete the volume. If the data returns, reset "
+        "the status with cgflow volume reset-status. Until then the volume counts against the quota.",
         _RECORDS,
     ),
     FindingKind(
         "volume.orphan",
         "volume",
-        "The backend has a volume that no record knows. It takes room, and nobody can name it.",
-        "The volume is removed from the backend, and its data is gone. Or it is adopted: it becomes a record "
-        "again.",
+        "The backend has a volume that no record knows. It takes space and cannot be used.",
+        "The volume is removed from the backend, and its data is lost. Or the volume is adopted, which "
+        "creates its record again.",
         _REMOVAL,
         is_safe=False,
     ),
     FindingKind(
         "volume.smaller",
         "volume",
-        "The backend's volume is smaller than its record and the quota say.",
-        "The backend's volume is extended to the size of the record.",
+        "The volume on the backend is smaller than its record and its quota.",
+        "The volume on the backend is extended to the size of the record.",
         _CONFORMING,
     ),
     FindingKind(
         "volume.larger",
         "volume",
-        "The backend's volume is larger than its record and the quota say.",
-        "The record takes the backend's size over, and the quota counts it, past the limit if need be. "
-        "Nothing is ever made smaller.",
+        "The volume on the backend is larger than its record and its quota.",
+        "The record gets the size on the backend. The quota counts it, even above the limit. No volume is "
+        "ever made smaller.",
         _RECORDS,
     ),
     FindingKind(
         "volume.elsewhere",
         "volume",
-        "The backend has the volume in another consistency group than its record says, so that it is not cut "
-        "with the members it belongs to.",
-        "The backend moves it to the group of the record. Refused while a cgsnapshot of another group has a "
-        "copy of it, which would be lost to that.",
+        "The volume is in another consistency group on the backend than by its record, so it is not cut "
+        "together with the members of its group.",
+        "The backend moves the volume to the group of the record. The repair is refused while a "
+        "cgsnapshot of another group has a snapshot of the volume, because that group would lose it.",
         _CONFORMING,
     ),
     FindingKind(
         "volume.group_gone",
         "volume",
-        "Its record names a consistency group that is deleted, so that it can neither be cut nor deleted.",
-        "The backend moves it out of the group's place if it is still there, and the record names no group.",
+        "The record names a consistency group that is deleted, so the volume can neither be cut nor deleted.",
+        "The backend moves the volume out of the group if it is still there. The record names no group "
+        "any more.",
         _CONFORMING,
     ),
     FindingKind(
         "volume.unoffered",
         "volume",
-        "It waits for a transfer that does not stand any more, so that nobody can take it.",
-        "The record goes back to available.",
+        "The volume awaits a transfer that does not exist any more, so no project can accept it.",
+        "The record is set to available.",
         _RECORDS,
     ),
     FindingKind(
         "volume.given_up",
         "volume",
-        "Its record is in error and counts nothing, for it was undone or given up, and the backend has "
-        "the volume all the same.",
-        "Delete it (cgflow volume delete): that removes what the backend has.",
+        "The record is in error and consumes no quota, because the creation was undone or abandoned, but "
+        "the backend has the volume.",
+        "Delete the volume (cgflow volume delete). This also removes it from the backend.",
         _BY_HAND,
     ),
     FindingKind(
         "group.missing",
         "consistencygroup",
-        "Its record says that it is on the backend, where there is no place for its members: no member can "
-        "be made in it.",
-        "The backend makes the place again, empty.",
+        "The record says that the consistency group is on the backend, but the backend does not have it. "
+        "No member can be created in it.",
+        "The backend creates the group again, empty.",
         _CONFORMING,
     ),
     FindingKind(
         "group.orphan",
         "consistencygroup",
-        "The backend has the place of a consistency group that no record knows.",
-        "The place is removed from the backend. One that holds volumes is refused: remove those first. Or it "
-        "is adopted: it becomes a record again.",
+        "The backend has a consistency group that no record knows.",
+        "The group is removed from the backend. The repair is refused while the group has volumes; remove "
+        "those first. Or the group is adopted, which creates its record again.",
         _REMOVAL,
         is_safe=False,
     ),
     FindingKind(
         "group.given_up",
         "consistencygroup",
-        "Its record is in error and counts nothing, for it was undone or given up, and the backend has "
-        "the place of the consistency group all the same.",
-        "Delete it (cgflow group delete --force): that removes what the backend has.",
+        "The record is in error and consumes no quota, because the creation was undone or abandoned, but "
+        "the backend has the consistency group.",
+        "Delete the group (cgflow group delete --force). This also removes it from the backend.",
         _BY_HAND,
     ),
     FindingKind(
         "snapshot.missing",
         "snapshot",
-        "Its record says that there is a copy, which the backend does not have: its data is not there.",
-        "The record goes to error with the reason, and with it the cgsnapshot that it is of, which is not "
-        "whole. Then delete that, or should the data come back say so of both with reset-status.",
+        "The record says that the snapshot is on the backend, but the backend does not have it. Its data "
+        "is missing.",
+        "The record is set to error, with the reason, and so is its cgsnapshot, which is incomplete. Then "
+        "delete the cgsnapshot. If the data returns, reset the status of both with reset-status.",
         _RECORDS,
     ),
     FindingKind(
         "snapshot.orphan",
         "snapshot",
-        "The backend has a copy that no record knows. It takes room, and its volume cannot be deleted.",
-        "The copy is removed from the backend, and its data is gone. Or it is adopted: it becomes a record "
-        "again, and with it the cgsnapshot that it is of.",
+        "The backend has a snapshot that no record knows. It takes space, and its volume cannot be deleted.",
+        "The snapshot is removed from the backend, and its data is lost. Or the snapshot is adopted, "
+        "which creates its record again, and that of its cgsnapshot.",
         _REMOVAL,
         is_safe=False,
     ),
     FindingKind(
         "snapshot.given_up",
         "snapshot",
-        "Its record is in error and counts nothing, for it was undone or given up, and the backend has "
-        "the snapshot all the same.",
-        "Delete it (cgflow snapshot delete, or that of its cgsnapshot): that removes what the backend has.",
+        "The record is in error and consumes no quota, because the creation was undone or abandoned, but "
+        "the backend has the snapshot.",
+        "Delete the snapshot (cgflow snapshot delete) or its cgsnapshot. This also removes it from the "
+        "backend.",
         _BY_HAND,
     ),
     FindingKind(
         "snapshot.exported",
         "snapshot",
-        "The backend lets a copy be read whose record says that it may not be.",
-        "The address is withdrawn, and who reads it is disconnected. The copy stays.",
+        "The backend exports a snapshot that may not be read by its record.",
+        "The export is removed, and its clients are disconnected. The snapshot is kept.",
         _REMOVAL,
         is_safe=False,
     ),
     FindingKind(
         "snapshot.cgsnapshot_gone",
         "snapshot",
-        "Its record names a cgsnapshot that is deleted: it counts, and its volume cannot be deleted, for a "
-        "point in time that nobody sees any more.",
-        "The record of the cgsnapshot comes back, in error with the reason. Then delete it with its copies, "
-        "or if all are there say so with cgflow cgsnapshot reset-status. Where its consistency group is gone "
-        "too, delete the copy alone.",
+        "The record names a cgsnapshot that is deleted. The snapshot consumes quota, and its volume "
+        "cannot be deleted.",
+        "The record of the cgsnapshot is restored, in error with the reason. Then delete the cgsnapshot "
+        "with its snapshots. If all snapshots exist, reset its status with cgflow cgsnapshot reset-status "
+        "instead. If its consistency group is deleted too, delete the snapshot alone.",
         _RECORDS,
     ),
     FindingKind(
         "cgsnapshot.incomplete",
         "cgsnapshot",
-        "It is available, and has fewer copies of members than were cut: it is not all or nothing.",
-        "The record goes to error with the reason. The copies that are left stay, and go with it.",
+        "The cgsnapshot is available, but has fewer snapshots than members were cut: it is not all or "
+        "nothing.",
+        "The record is set to error, with the reason. The snapshots that exist are kept until the "
+        "cgsnapshot is deleted.",
         _RECORDS,
     ),
     FindingKind(
         "restore.kept",
         "volume",
-        "The backend keeps aside what a volume held before it was put back to a snapshot, for a flow that "
-        "has ended. Until that is settled it can not be resized, cut or moved.",
-        "If the flow had succeeded, what was kept is forgotten; otherwise it is put back, and what was "
-        "written since is lost.",
+        "The backend keeps the content that a volume had before a restore, for a flow that has ended. "
+        "Until this is resolved, the volume cannot be extended, cut or moved.",
+        "If the flow succeeded, the earlier content is deleted. Otherwise it is put back into the volume, "
+        "and later writes are lost.",
         _REMOVAL,
         is_safe=False,
     ),
     FindingKind(
         "status.passing",
         "",
-        "It passes through a status that only a flow leaves, and no flow is at work on it.",
-        "The record comes to rest: what was being made is in error, what was being deleted in "
-        "error_deleting, what was being changed is available as it was.",
+        "The resource has a transitional status, which only a flow leaves, but no flow is changing it.",
+        "The status at rest is set: error if the resource was being created, error_deleting if it was "
+        "being deleted, otherwise available.",
         _RECORDS,
     ),
     FindingKind(
         "claim.left",
         "",
-        "It is held by a flow that has ended, so that every operation on it is refused as busy.",
-        "It is let go, and comes to rest if it was passing through something.",
+        "A flow that has ended still holds a claim on the resource, so every operation on it is refused "
+        "as busy.",
+        "The claim is released. If the status is transitional, the status at rest is set.",
         _RECORDS,
     ),
     FindingKind(
         "quota.usage",
         "quota",
-        "What is counted as in use is not what the records count together.",
-        "What the records count is written down.",
+        "The usage differs from the total of the records.",
+        "The usage is set to the total of the records.",
         _RECORDS,
     ),
     FindingKind(
         "quota.reserved",
         "quota",
-        "What is counted as reserved is not what the reservations hold together.",
-        "What the reservations hold is written down.",
+        "The reserved quota differs from the total of the reservations.",
+        "The reserved quota is set to the total of the reservations.",
         _RECORDS,
     ),
     FindingKind(
         "reservation.left",
         "reservation",
         "Quota is reserved for a flow that has ended.",
-        "The reservation is given back.",
+        "The reservation is cancelled.",
         _RECORDS,
     ),
     FindingKind(
         "attachment.volume_gone",
         "attachment",
-        "A volume that is deleted counts as attached.",
-        "The attachment ends.",
+        "The attachment is of a volume that is deleted.",
+        "The attachment is ended.",
         _RECORDS,
     ),
     FindingKind(
         "transfer.not_waiting",
         "transfer",
-        "A volume is on offer that is deleted, or that does not wait for a transfer.",
-        "The offer ends.",
+        "The transfer offers a volume that is deleted or does not await a transfer.",
+        "The transfer is ended.",
         _RECORDS,
     ),
     FindingKind(
         "flow.standing",
         "flow",
-        "The flow has not ended, and no conductor is at work on it.",
-        "It is taken up again, as by cgflow flow resume.",
+        "The flow has not ended, and no conductor is running it.",
+        "The flow is resumed, as by cgflow flow resume.",
         RepairMethod.RESUMING,
     ),
     FindingKind(
         "flow.unknown",
         "flow",
-        "The flow has not ended, and this build has no such operation, or has it in another version.",
-        "Start the release that began it once more, so that the flow can end.",
+        "The flow has not ended, and this build does not have its operation, or has another version of it.",
+        "Start the release that began the flow once more, so that the flow can end.",
         _BY_HAND,
     ),
     FindingKind(
         "flow.undo_failed",
         "flow",
-        "Undoing the flow has failed; what it holds stays held until it is undone.",
-        "Mend the cause. It is tried again by itself for half an hour; after that retry it, skip a step, or "
-        "abandon it. See what is left with cgflow flow show.",
+        "The undo of the flow failed. Its claims are kept until it is undone.",
+        "Remove the cause. The undo is retried automatically for half an hour. After that retry it, skip "
+        "a step, or abandon the flow. cgflow flow show lists what is left.",
         _BY_HAND,
     ),
     FindingKind(
         "flow.failing",
         "flow",
-        "The flow has committed its change, so it is not undone; what follows fails and is tried again.",
-        "Mend the cause, which its reason names; it is tried again by itself. Or abandon the flow: what is "
-        "left then stays.",
+        "The flow has committed its change, so it is not undone. A later step fails and is retried.",
+        "Remove the cause, which the reason of the flow names. The step is retried automatically. Or "
+        "abandon the flow; its remaining work is then not done.",
         _BY_HAND,
     ),
     FindingKind(
         "backend.problem",
         "backend",
-        "The backend has something that it cannot read or serve. While it does, nothing is called missing.",
-        "Mend what it names, or delete the volume with its copies if that is past mending; where it is no "
-        "volume's, restart the service then. Volumes that are served go on meanwhile.",
+        "The backend has something that it cannot read or serve. Meanwhile, nothing on it is reported as "
+        "missing.",
+        "Repair what the problem names. If that is not possible, delete the volume with its snapshots; if "
+        "no volume is named, restart the service. Volumes that are served are not affected.",
         _BY_HAND,
     ),
     FindingKind(
         "backend.unreachable",
         "backend",
-        "The backend could not say what it has, so nothing of it was compared.",
-        "Mend the backend, then audit again.",
+        "The backend did not report its inventory, so nothing on it was compared.",
+        "Repair the backend, then audit again.",
         _BY_HAND,
     ),
     FindingKind(
         "backend.unknown",
         "backend",
         "Records are on a backend that no service has ever reported.",
-        "Configure the backend under this name again, or restore the database that belongs here.",
+        "Configure the backend under this name again, or restore the database that belongs to this service.",
         _BY_HAND,
     ),
 )

@@ -13,22 +13,24 @@ IS_ADMIN = "context_is_admin"
 AUDITOR = f"rule:{ALL_PROJECTS}"
 
 RULES = [
-    policy.RuleDefault(IS_ADMIN, "role:admin", "Who administers the service."),
-    policy.RuleDefault("context_is_auditor", "role:auditor", "Who may look at all and change nothing."),
+    policy.RuleDefault(IS_ADMIN, "role:admin", "Administrators of the service."),
+    policy.RuleDefault(
+        "context_is_auditor", "role:auditor", "Auditors, who may see everything and change nothing."
+    ),
     policy.RuleDefault(
         ALL_PROJECTS,
         "rule:context_is_admin or rule:context_is_auditor",
-        "Who may see what belongs to other projects. For all others such things do not exist.",
+        "Callers who may see resources of other projects. For all others, such resources are not found.",
     ),
     policy.RuleDefault(
         "admin_or_owner",
         "rule:context_is_admin or (role:member and project_id:%(project_id)s)",
-        "Who may change things: administrators, and the members of the project that owns them.",
+        "Callers who may change a resource: administrators, and members of its project.",
     ),
     policy.RuleDefault(
         "admin_or_reader",
         "rule:admin_or_owner or rule:context_is_auditor or (role:reader and project_id:%(project_id)s)",
-        "Who may look at things: whoever may change them, the readers of the project, and auditors.",
+        "Callers who may see a resource: those who may change it, readers of its project, and auditors.",
     ),
 ]
 

@@ -8,29 +8,29 @@ CONSISTENCYGROUP_RULES = [
     guard(
         "consistencygroup:create",
         OWNER,
-        'Create a consistency group. "!" is the off switch: groups that exist can still be used and deleted.',
+        'Create a consistency group. The check "!" disables it; existing groups can be used and deleted.',
         "POST /consistencygroups",
         "POST /consistencygroups/create_from_src",
     ),
     guard(
         "consistencygroup:update",
         OWNER,
-        "Rename a consistency group, describe it anew, take volumes into it and out of it.",
+        "Change the name and description of a consistency group; add and remove volumes.",
         "PUT /consistencygroups/{group_id}",
         "PUT /consistencygroups/{group_id}/update",
     ),
     guard(
         "consistencygroup:delete",
         OWNER,
-        "Delete a consistency group, with its volumes if forced.",
+        "Delete a consistency group, with its volumes if force is set.",
         "DELETE /consistencygroups/{group_id}",
         "POST /consistencygroups/{group_id}/delete",
     ),
     guard(
         "consistencygroup:revert_to_cgsnapshot",
         OWNER,
-        "Put a consistency group back to a cgsnapshot. Each member has to be allowed as well: "
-        "volume:revert_to_snapshot, and with a safety cgsnapshot what that needs.",
+        "Restore a consistency group to a cgsnapshot. For each member the caller also needs "
+        "volume:revert_to_snapshot and, with a safety cgsnapshot, the rules for taking one.",
         "POST /consistencygroups/{group_id}/action",
     ),
     guard("consistencygroup:get", READER, "Show a consistency group.", "GET /consistencygroups/{group_id}"),
@@ -47,13 +47,13 @@ CGSNAPSHOT_RULES = [
     guard(
         "consistencygroup:create_cgsnapshot",
         OWNER,
-        "Take a cgsnapshot; checked with the group. volume:create_snapshot is checked with every member.",
+        "Take a cgsnapshot; checked with the group. volume:create_snapshot is checked with each member.",
         "POST /cgsnapshots",
     ),
     guard(
         "consistencygroup:delete_cgsnapshot",
         OWNER,
-        "Delete a cgsnapshot with all its members' copies.",
+        "Delete a cgsnapshot with its members' snapshots.",
         "DELETE /cgsnapshots/{cgsnapshot_id}",
     ),
     guard(
@@ -75,34 +75,34 @@ GROUP_RULES = [
     guard(
         "group:update",
         OWNER,
-        "Rename a group, describe it anew, take volumes into it and out of it.",
+        "Change the name and description of a group; add and remove volumes.",
         "PUT /groups/{group_id}",
     ),
     guard(
         "group:delete",
         OWNER,
-        "Delete a group, with its volumes if asked to.",
+        "Delete a group, with its volumes if requested.",
         "POST /groups/{group_id}/action",
     ),
     guard(
         "group:revert_to_group_snapshot",
         OWNER,
-        "Put a group back to a group snapshot. Each member has to be allowed as well: "
-        "volume:revert_to_snapshot, and with a safety snapshot what that needs.",
+        "Restore a group to a group snapshot. For each member the caller also needs "
+        "volume:revert_to_snapshot and, with a safety snapshot, the rules for taking one.",
         "POST /groups/{group_id}/action",
     ),
     *(
         guard(
             f"group:{name}",
             OWNER,
-            f"Ask a group to {words}, which is refused in words.",
+            f"{text}. Not supported: the request is refused with a message.",
             "POST /groups/{group_id}/action",
         )
-        for name, words in (
-            ("enable_replication", "replicate"),
-            ("disable_replication", "replicate no more"),
-            ("failover_replication", "be failed over"),
-            ("list_replication_targets", "tell where it replicates to"),
+        for name, text in (
+            ("enable_replication", "Enable the replication of a group"),
+            ("disable_replication", "Disable the replication of a group"),
+            ("failover_replication", "Fail over a replicated group"),
+            ("list_replication_targets", "List the replication targets of a group"),
         )
     ),
     guard("group:reset_status", ADMIN, "Reset the status of a group.", "POST /groups/{group_id}/action"),
@@ -114,13 +114,13 @@ GROUP_SNAPSHOT_RULES = [
     guard(
         "group:create_group_snapshot",
         OWNER,
-        "Take a group snapshot; checked with the group. volume:create_snapshot is checked with every member.",
+        "Take a group snapshot; checked with the group. volume:create_snapshot is checked with each member.",
         "POST /group_snapshots",
     ),
     guard(
         "group:delete_group_snapshot",
         OWNER,
-        "Delete a group snapshot with all its members' copies.",
+        "Delete a group snapshot with its members' snapshots.",
         "DELETE /group_snapshots/{group_snapshot_id}",
     ),
     guard(
@@ -154,7 +154,7 @@ GROUP_TYPE_RULES = [
     guard(
         "group:group_types:get",
         READER,
-        "Show a group type. Private ones exist for administrators alone.",
+        "Show a group type. Private types are visible to administrators only.",
         "GET /group_types/{group_type_id}",
         "GET /group_types/default",
     ),
@@ -162,7 +162,7 @@ GROUP_TYPE_RULES = [
     guard(
         GROUP_SPECS_SHOWN,
         ADMIN,
-        "See the group specs within a group type.",
+        "Show the group specs of group types.",
         "GET /group_types",
         "GET /group_types/default",
         "GET /group_types/{group_type_id}",
@@ -174,7 +174,7 @@ GROUP_TYPE_RULES = [
     guard(
         "group:group_types_specs:delete",
         ADMIN,
-        "Take one group spec away.",
+        "Delete one group spec.",
         f"DELETE {_GROUP_TYPE_SPECS}/{{key}}",
     ),
 ]

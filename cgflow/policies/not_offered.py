@@ -8,20 +8,20 @@ FAILOVER_RULES = [
     guard(
         "volume:failover_host",
         ADMIN,
-        "Ask for a backend to be failed over, which is refused in words.",
+        "Fail over a backend. Not supported: the request is refused with a message.",
         "PUT /os-services/failover_host",
         "PUT /os-services/failover",
     ),
     guard(
         "volume:freeze_host",
         ADMIN,
-        "Freeze a backend: nothing on it can be made or changed.",
+        "Freeze a backend: no resource on it can be created or changed.",
         "PUT /os-services/freeze",
     ),
     guard(
         "volume:thaw_host",
         ADMIN,
-        "Thaw a backend that is frozen.",
+        "Thaw a frozen backend.",
         "PUT /os-services/thaw",
     ),
 ]
@@ -33,7 +33,7 @@ CLUSTER_RULES = [
     guard(
         "workers:cleanup",
         ADMIN,
-        "Ask for what lost processes left to be taken up, which happens by itself.",
+        "Clean up after lost processes, which happens automatically.",
         "POST /workers/cleanup",
     ),
 ]
@@ -44,7 +44,12 @@ _BACKUP_ADMIN = "volume_extension:backup_admin_actions"
 BACKUP_RULES = [
     guard("backup:get_all", READER, "List backups.", "GET /backups", "GET /backups/detail"),
     guard("backup:get", READER, "Show a backup.", f"GET {_BACKUP}"),
-    guard("backup:create", OWNER, "Ask for a backup, which is refused in words.", "POST /backups"),
+    guard(
+        "backup:create",
+        OWNER,
+        "Create a backup. Not supported: the request is refused with a message.",
+        "POST /backups",
+    ),
     guard("backup:update", OWNER, "Rename a backup.", f"PUT {_BACKUP}"),
     guard("backup:delete", OWNER, "Delete a backup.", f"DELETE {_BACKUP}"),
     guard("backup:restore", OWNER, "Restore a backup.", f"POST {_BACKUP}/restore"),

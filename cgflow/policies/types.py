@@ -14,7 +14,7 @@ VOLUME_TYPE_RULES = [
     guard(
         "volume_extension:type_get",
         READER,
-        "Show a volume type. Private ones exist for administrators and the projects that are let in.",
+        "Show a volume type. Private types are visible to administrators and projects with access only.",
         "GET /types/{type_id}",
         "GET /types/default",
     ),
@@ -22,7 +22,7 @@ VOLUME_TYPE_RULES = [
     guard(
         EXTRA_SPECS_SHOWN,
         ADMIN,
-        "See the extra specs within a volume type.",
+        "Show the extra specs of volume types.",
         "GET /types",
         "GET /types/default",
         "GET /types/{type_id}",
@@ -48,7 +48,7 @@ VOLUME_TYPE_RULES = [
     guard(
         "volume_extension:types_extra_specs:delete",
         ADMIN,
-        "Take one extra spec away.",
+        "Delete one extra spec.",
         f"DELETE {_VOLUME_TYPE_SPECS}/{{key}}",
     ),
 ]
@@ -66,13 +66,13 @@ TYPE_ACCESS_RULES = [
     guard(
         f"{_TYPE_ACCESS_RULE}:addProjectAccess",
         ADMIN,
-        "Let a project use a private volume type.",
+        "Give a project access to a private volume type.",
         _TYPE_ACCESS_ACTION,
     ),
     guard(
         f"{_TYPE_ACCESS_RULE}:removeProjectAccess",
         ADMIN,
-        "Let a project use it no more.",
+        "Revoke a project's access to a private volume type.",
         _TYPE_ACCESS_ACTION,
     ),
 ]
@@ -85,32 +85,32 @@ TYPE_ENCRYPTION_RULES = [
     guard(
         f"{_TYPE_ENCRYPTION_RULE}:create",
         ADMIN,
-        "Have volumes of a type encrypted.",
+        "Create the encryption of a volume type.",
         f"POST {_TYPE_ENCRYPTION_TYPE}",
     ),
     guard(
         f"{_TYPE_ENCRYPTION_RULE}:get",
         ADMIN,
-        "Show how volumes of a type are to be encrypted.",
+        "Show the encryption of a volume type.",
         f"GET {_TYPE_ENCRYPTION_TYPE}",
         f"GET {_TYPE_ENCRYPTION_TYPE}/{{encryption_id}}",
     ),
     guard(
         f"{_TYPE_ENCRYPTION_RULE}:update",
         ADMIN,
-        "Change how they are to be encrypted.",
+        "Change the encryption of a volume type.",
         f"PUT {_TYPE_ENCRYPTION_TYPE}/{{encryption_id}}",
     ),
     guard(
         f"{_TYPE_ENCRYPTION_RULE}:delete",
         ADMIN,
-        "Have them encrypted no more.",
+        "Delete the encryption of a volume type.",
         f"DELETE {_TYPE_ENCRYPTION_TYPE}/{{encryption_id}}",
     ),
     guard(
         "volume_extension:volume_encryption_metadata",
         READER,
-        "Show how a volume is encrypted, which none is.",
+        "Show the encryption of a volume. No volume is encrypted.",
         f"GET {_TYPE_ENCRYPTION_VOLUME}",
         f"GET {_TYPE_ENCRYPTION_VOLUME}/{{encryption_key}}",
     ),
@@ -125,14 +125,14 @@ QOS_SPEC_RULES = [
     guard(
         f"{_QOS_SPEC_RULE}:get",
         ADMIN,
-        "Show QoS specs, and the types that carry them.",
+        "Show QoS specs and the volume types associated with them.",
         f"GET {_QOS_SPEC}",
         f"GET {_QOS_SPEC}/associations",
     ),
     guard(
         f"{_QOS_SPEC_RULE}:update",
         ADMIN,
-        "Change QoS specs, and which types carry them.",
+        "Change QoS specs and their associations with volume types.",
         f"PUT {_QOS_SPEC}",
         f"PUT {_QOS_SPEC}/delete_keys",
         f"GET {_QOS_SPEC}/associate",
@@ -148,7 +148,7 @@ DEFAULT_TYPE_RULES = [
     guard(
         "volume_extension:default_get_all",
         ADMIN,
-        "List the projects that have a default volume type of their own.",
+        "List the projects that have their own default volume type.",
         "GET /default-types",
     ),
     guard(
@@ -160,13 +160,13 @@ DEFAULT_TYPE_RULES = [
     guard(
         "volume_extension:default_set_or_update",
         ADMIN,
-        "Give a project a default volume type of its own.",
+        "Set a project's own default volume type.",
         f"PUT {_DEFAULT_TYPE}",
     ),
     guard(
         "volume_extension:default_unset",
         ADMIN,
-        "Give a project the configured default volume type again.",
+        "Delete a project's own default volume type; the configured one applies again.",
         f"DELETE {_DEFAULT_TYPE}",
     ),
 ]

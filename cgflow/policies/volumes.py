@@ -21,58 +21,59 @@ VOLUME_RULES = [
         "GET /volumes/detail",
         "GET /volumes/summary",
     ),
-    guard("volume:update", OWNER, "Rename a volume, or describe it anew.", "PUT /volumes/{volume_id}"),
+    guard("volume:update", OWNER, "Change the name or description of a volume.", "PUT /volumes/{volume_id}"),
     guard("volume:delete", OWNER, "Delete a volume.", "DELETE /volumes/{volume_id}"),
     guard(
         "volume:force_delete",
         ADMIN,
-        "Delete a volume whatever resting status it has (force=true, from 3.23 on).",
+        "Force-delete a volume (force=true, from 3.23 on).",
         "DELETE /volumes/{volume_id}",
     ),
     guard("volume:extend", OWNER, "Extend a volume (os-extend).", _VOLUME_ACTION),
-    guard("volume:retype", OWNER, "Give a volume another type (os-retype).", _VOLUME_ACTION),
-    guard("volume:revert_to_snapshot", OWNER, "Put a volume back to a snapshot (revert).", _VOLUME_ACTION),
+    guard("volume:retype", OWNER, "Change the type of a volume (os-retype).", _VOLUME_ACTION),
+    guard("volume:revert_to_snapshot", OWNER, "Restore a volume to a snapshot (revert).", _VOLUME_ACTION),
     guard(
         "volume_extension:volume_admin_actions:migrate_volume",
         ADMIN,
-        "Ask for a volume to be moved, which is refused in words (os-migrate_volume).",
+        "Migrate a volume (os-migrate_volume). Not supported: the request is refused with a message.",
         _VOLUME_ACTION,
     ),
     guard(
         "volume_extension:volume_actions:upload_image",
         OWNER,
-        "Ask for an image of a volume, which is refused in words (os-volume_upload_image).",
+        "Upload a volume as an image (os-volume_upload_image). "
+        "Not supported: the request is refused with a message.",
         _VOLUME_ACTION,
     ),
     guard(
         "volume_extension:volume_admin_actions:force_delete",
         ADMIN,
-        "Delete a volume whatever resting status it has (os-force_delete).",
+        "Force-delete a volume (os-force_delete).",
         _VOLUME_ACTION,
     ),
     guard(
         "volume_extension:volume_actions:initialize_connection",
         OWNER,
-        "Learn the address of a volume (os-initialize_connection).",
+        "Show the address of a volume (os-initialize_connection).",
         _VOLUME_ACTION,
     ),
     guard(
         "volume_extension:volume_actions:terminate_connection",
         OWNER,
-        "Say that a volume is no longer used (os-terminate_connection).",
+        "End a connection to a volume (os-terminate_connection).",
         _VOLUME_ACTION,
     ),
     *(
-        guard(f"volume_extension:volume_actions:{name}", OWNER, f"{words} (os-{name}).", _VOLUME_ACTION)
-        for name, words in (
-            ("reserve", "Keep a volume for whoever attaches it next"),
-            ("unreserve", "Take a reservation back"),
-            ("attach", "Say who uses a volume"),
-            ("detach", "Say that a volume is not used any more"),
-            ("begin_detaching", "Announce that a volume is going to be detached"),
-            ("roll_detaching", "Take that announcement back"),
-            ("set_bootable", "Say whether a machine can be started from a volume"),
-            ("update_readonly_flag", "Say whether clients may only read a volume"),
+        guard(f"volume_extension:volume_actions:{name}", OWNER, f"{text} (os-{name}).", _VOLUME_ACTION)
+        for name, text in (
+            ("reserve", "Reserve a volume for an attachment"),
+            ("unreserve", "Cancel a reservation"),
+            ("attach", "Record that a volume is attached"),
+            ("detach", "Record that a volume is detached"),
+            ("begin_detaching", "Record that a volume is being detached"),
+            ("roll_detaching", "Record that a volume is not being detached any more"),
+            ("set_bootable", "Set whether a volume is bootable"),
+            ("update_readonly_flag", "Set whether a volume is read-only"),
         )
     ),
     guard("volume_extension:volume_image_metadata:set", OWNER, "Set image metadata.", _VOLUME_ACTION),
@@ -81,30 +82,33 @@ VOLUME_RULES = [
     guard(
         "volume_extension:volume_admin_actions:force_detach",
         ADMIN,
-        "Detach a volume whatever its status is (os-force_detach).",
+        "Detach a volume in any status (os-force_detach).",
         _VOLUME_ACTION,
     ),
     guard(
         "volume_extension:volume_admin_actions:reset_status",
         ADMIN,
-        "Set the status of a volume by hand (os-reset_status).",
+        "Reset the status of a volume (os-reset_status).",
         _VOLUME_ACTION,
     ),
     guard(
         "volume_extension:volume_admin_actions:extend_volume_completion",
         ADMIN,
-        "Complete the extension of a volume in use, which is refused in words (os-extend_volume_completion).",
+        "Complete the extension of a volume in use (os-extend_volume_completion). "
+        "Not supported: the request is refused with a message.",
         _VOLUME_ACTION,
     ),
     guard(
         "volume:reimage",
         OWNER,
-        "Have an image written into a volume, which is refused in words (os-reimage).",
+        "Write an image into a volume (os-reimage). Not supported: the request is refused with a message.",
         _VOLUME_ACTION,
     ),
-    guard(HOST, ADMIN, "See which backend holds a volume (os-vol-host-attr).", *_VOLUME_SHOWN),
-    guard(MIGRATION, ADMIN, "See whether a volume migrates (os-vol-mig-status-attr).", *_VOLUME_SHOWN),
-    guard(TENANT, READER, "See to which project a volume belongs (os-vol-tenant-attr).", *_VOLUME_SHOWN),
+    guard(HOST, ADMIN, "Show the backend of a volume (os-vol-host-attr).", *_VOLUME_SHOWN),
+    guard(
+        MIGRATION, ADMIN, "Show the migration status of a volume (os-vol-mig-status-attr).", *_VOLUME_SHOWN
+    ),
+    guard(TENANT, READER, "Show the project of a volume (os-vol-tenant-attr).", *_VOLUME_SHOWN),
 ]
 
 _SNAPSHOT_ACTION = "POST /snapshots/{snapshot_id}/action"
@@ -113,7 +117,7 @@ SNAPSHOT_RULES = [
     guard(
         "volume:create_snapshot",
         OWNER,
-        "Take a snapshot of a volume; checked with every member when a cgsnapshot is taken.",
+        "Take a snapshot of a volume; checked with each member when a cgsnapshot is taken.",
         "POST /snapshots",
         "POST /cgsnapshots",
     ),
@@ -122,20 +126,20 @@ SNAPSHOT_RULES = [
     guard(
         "volume:update_snapshot",
         OWNER,
-        "Rename a snapshot, or describe it anew.",
+        "Change the name or description of a snapshot.",
         "PUT /snapshots/{snapshot_id}",
     ),
     guard(
         "volume_extension:snapshot_admin_actions:reset_status",
         ADMIN,
-        "Set the status of a snapshot by hand (os-reset_status).",
+        "Reset the status of a snapshot (os-reset_status).",
         _SNAPSHOT_ACTION,
     ),
     guard("volume:delete_snapshot", OWNER, "Delete a snapshot.", "DELETE /snapshots/{snapshot_id}"),
     guard(
         "volume_extension:snapshot_admin_actions:force_delete",
         ADMIN,
-        "Delete a snapshot as an administrator (os-force_delete).",
+        "Force-delete a snapshot (os-force_delete).",
         _SNAPSHOT_ACTION,
     ),
     guard(
@@ -147,19 +151,19 @@ SNAPSHOT_RULES = [
     guard(
         "volume_extension:snapshot_actions:initialize_connection",
         OWNER,
-        "Make a snapshot readable and learn its address (os-initialize_connection).",
+        "Export a snapshot for reading and show its address (os-initialize_connection).",
         _SNAPSHOT_ACTION,
     ),
     guard(
         "volume_extension:snapshot_actions:terminate_connection",
         OWNER,
-        "Withdraw the address of a snapshot (os-terminate_connection).",
+        "Remove the export of a snapshot (os-terminate_connection).",
         _SNAPSHOT_ACTION,
     ),
     guard(
         "cgflow:host_file",
         ADMIN,
-        "Have a volume or a snapshot as a file on the backend's host (`cgflow:file` in a connector).",
+        "Serve a volume or snapshot as a file on the backend's host (`cgflow:file` in a connector).",
         "POST /volumes/{volume_id}/action",
         _SNAPSHOT_ACTION,
     ),
@@ -198,7 +202,7 @@ CONNECTION = "volume:attachment_connection_info"
 _ATTACHMENT = "/attachments/{attachment_id}"
 
 ATTACHMENT_RULES = [
-    guard("volume:attachment_create", OWNER, "Keep a volume for somebody.", "POST /attachments"),
+    guard("volume:attachment_create", OWNER, "Reserve a volume for an attachment.", "POST /attachments"),
     guard("volume:attachment_get", READER, "Show an attachment.", f"GET {_ATTACHMENT}"),
     guard(
         "volume:attachment_get_all",
@@ -207,13 +211,13 @@ ATTACHMENT_RULES = [
         "GET /attachments",
         "GET /attachments/detail",
     ),
-    guard("volume:attachment_update", OWNER, "Say who connects to a volume.", f"PUT {_ATTACHMENT}"),
+    guard("volume:attachment_update", OWNER, "Set the connector of an attachment.", f"PUT {_ATTACHMENT}"),
     guard("volume:attachment_delete", OWNER, "End an attachment.", f"DELETE {_ATTACHMENT}"),
-    guard("volume:attachment_complete", OWNER, "Say that a volume is in use.", f"POST {_ATTACHMENT}/action"),
+    guard("volume:attachment_complete", OWNER, "Complete an attachment.", f"POST {_ATTACHMENT}/action"),
     guard(
         CONNECTION,
         OWNER,
-        "See the address that a client was given (connection_info).",
+        "Show the address of an attachment (connection_info).",
         f"GET {_ATTACHMENT}",
         "GET /attachments/detail",
     ),
@@ -228,37 +232,37 @@ def _both(method: str, path: str) -> tuple[str, ...]:
 
 TRANSFER_RULES = [
     guard("volume:create_transfer", OWNER, "Offer a volume to another project.", *_both("POST", "")),
-    guard("volume:get_transfer", READER, "Show an offer.", *_both("GET", "/{transfer_id}")),
-    guard("volume:get_all_transfers", READER, "List offers.", *_both("GET", ""), *_both("GET", "/detail")),
-    guard("volume:accept_transfer", OWNER, "Take an offer up.", *_both("POST", "/{offer_id}/accept")),
-    guard("volume:delete_transfer", OWNER, "Take an offer back.", *_both("DELETE", "/{transfer_id}")),
+    guard("volume:get_transfer", READER, "Show a transfer.", *_both("GET", "/{transfer_id}")),
+    guard("volume:get_all_transfers", READER, "List transfers.", *_both("GET", ""), *_both("GET", "/detail")),
+    guard("volume:accept_transfer", OWNER, "Accept a transfer.", *_both("POST", "/{offer_id}/accept")),
+    guard("volume:delete_transfer", OWNER, "Withdraw a transfer.", *_both("DELETE", "/{transfer_id}")),
 ]
 
 MANAGEABLE_RULES = [
     guard(
         "volume_extension:list_manageable",
         ADMIN,
-        "List the volumes of a backend that no record knows.",
+        "List the volumes of a backend that have no record.",
         "GET /manageable_volumes",
         "GET /manageable_volumes/detail",
     ),
     guard(
         "volume_extension:volume_manage",
         ADMIN,
-        "Ask for such a volume to be taken over, which is refused in words.",
+        "Manage an existing volume. Not supported: the request is refused with a message.",
         "POST /manageable_volumes",
     ),
     guard(
         "snapshot_extension:list_manageable",
         ADMIN,
-        "List the snapshots of a backend that no record knows.",
+        "List the snapshots of a backend that have no record.",
         "GET /manageable_snapshots",
         "GET /manageable_snapshots/detail",
     ),
     guard(
         "snapshot_extension:snapshot_manage",
         ADMIN,
-        "Ask for such a snapshot to be taken over, which is refused in words.",
+        "Manage an existing snapshot. Not supported: the request is refused with a message.",
         "POST /manageable_snapshots",
     ),
 ]

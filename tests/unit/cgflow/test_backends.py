@@ -51,12 +51,12 @@ def test_a_backend_named_on_the_command_line_has_its_section(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("text", "names", "said"),
     [
-        ("[DEFAULT]\nenabled_backends =\n", (), "No backend is named"),
-        ("[DEFAULT]\nenabled_backends = memory,memory\n", (), "memory is named twice"),
+        ("[DEFAULT]\nenabled_backends =\n", (), "No backend is configured"),
+        ("[DEFAULT]\nenabled_backends = memory,memory\n", (), "memory is named more than once"),
         (
             "[a]\ndriver = memory\ncapacity = 7\n",
             ("a",),
-            "no option capacity. Its options are: capacity_gib",
+            "no option capacity. Valid options: capacity_gib",
         ),
         ("[a]\ndriver = tape\n", ("a",), "There is no driver 'tape'. Installed drivers: .*memory"),
         ("", ("tape",), "There is no driver 'tape'"),
