@@ -44,9 +44,9 @@ class Database:
         self._outages = OutageLog()
         self._frees_space = False
         self.engine = _sqlite(made) if made.get_backend_name() == "sqlite" else _server(made)
-        writing = self.engine.execution_options(**{_WRITES: True})
+        self._writing_engine = self.engine.execution_options(**{_WRITES: True})
         self._readers = sessionmaker(self.engine, expire_on_commit=False)
-        self._writers = sessionmaker(writing, expire_on_commit=False)
+        self._writers = sessionmaker(self._writing_engine, expire_on_commit=False)
         self._write_lock = threading.Lock() if self.is_sqlite else None
         self._check: Callable[[Session], None] | None = None
 
@@ -64,17 +64,22 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Session]:
         """Open a transaction that commits at the end, or rolls back when an exception escapes."""
-        kind = "writes that free space" if self._frees_space else "writes"
-        with (
-            self._outages.track(kind),
-            self._write_turn(),
-            self._with_room(),
-            self._writers() as session,
-            session.begin(),
-        ):
+        with self._writing(), self._writers() as session, session.begin():
             if self._check is not None:
                 self._check(session)
             yield session
+
+    @contextmanager
+    def write_rows(self) -> Iterator[Connection]:
+        """Open the same transaction without the ORM, for statements that are prepared once."""
+        with self._writing(), self._writing_engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        kind = "writes that free space" if self._frees_space else "writes"
+        with self._outages.track(kind), self._write_turn(), self._with_room():
+            yield
 
     def guarded(self, check: Callable[[Session], None]) -> Database:
         """Return the same database, in which each write transaction begins with a check.

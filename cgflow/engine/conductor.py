@@ -269,7 +269,8 @@ class Conductor:
         if commit is None:
             return
         run.forward_only = point_of_no_return.names_after(graph, commit)
-        if not run.is_committed:
+        # A flow that no conductor has taken up before cannot have committed.
+        if not run.is_committed and run.flow.epoch > 1:
             with self._database.read() as session:
                 is_unrecorded = point_of_no_return.has_committed(session, run.flow, stored, commit)
             if is_unrecorded:

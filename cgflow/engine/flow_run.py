@@ -79,8 +79,11 @@ class FlowRun:
 
     # What steps call
 
-    def before_execute(self, atom: str, *, is_commit: bool = False) -> None:
-        """Wait until the step's start is durable. Raises: FlowCancelled, CancelRequested, FenceLost."""
+    def before_execute(self, atom: str, *, is_commit: bool = False, reads_only: bool = False) -> None:
+        """Wait until the step's start is durable, unless the step only reads.
+
+        Raises: FlowCancelled, CancelRequested, FenceLost.
+        """
         self._given_out.wait()
         if self._cancelled.is_set():
             if atom not in self._begun_at:
@@ -89,7 +92,8 @@ class FlowRun:
         if self._is_cancelled and not is_commit:
             raise CancelRequested(str(self._cancel_reason))
         self._record_start_if_missing(atom, states.RUNNING)
-        self._writer.wait_durable(self.owner, self._begun_at[atom])
+        if not reads_only:
+            self._writer.wait_durable(self.owner, self._begun_at[atom])
 
     def before_revert(self, atom: str) -> None:
         """Wait until the failure that causes the undo is durable.

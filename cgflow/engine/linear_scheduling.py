@@ -13,13 +13,14 @@ allowed transitions and the order of saves are TaskFlow's as well.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from taskflow import states, task
+from taskflow import states, storage, task
 from taskflow.engines.action_engine import builder, compiler, deciders, engine, runtime, scheduler, selector
 from taskflow.flow import LINK_INVARIANT
 from taskflow.patterns import unordered_flow
@@ -40,6 +41,15 @@ class ParallelEngine(engine.ParallelActionEngine):  # type: ignore[misc]  # Task
     Its option ``round`` makes the context manager in which each round is scheduled.
     """
 
+    @misc.cachedproperty  # type: ignore[untyped-decorator]
+    def storage(self) -> _Storage:
+        """The states, results and inputs of the flow's atoms."""
+
+        def scopes_of(atom_name: str) -> Any:
+            return self._runtime.fetch_scopes_for(atom_name) if self._compiled else None
+
+        return _Storage(self._flow_detail, backend=self._backend, scope_fetcher=scopes_of)
+
     def compile(self) -> None:
         """Build the graph and the runtime."""
         with self._lock:
@@ -58,6 +68,34 @@ class ParallelEngine(engine.ParallelActionEngine):  # type: ignore[misc]  # Task
             )
             self._runtime.compile()
             self._compiled = True
+
+
+class _Storage(storage.Storage):  # type: ignore[misc]
+    """TaskFlow's storage, without what a queued save does not need.
+
+    A save only joins the writer's queue, so retrying it is pointless. Its methods are short and are called
+    from the engine's thread, apart from a suspension, so one plain lock replaces the reader-writer lock.
+    """
+
+    _save_flow_detail = storage.Storage._save_flow_detail.__wrapped__  # noqa: SLF001 - no public way
+    _save_atom_detail = storage.Storage._save_atom_detail.__wrapped__  # noqa: SLF001
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._lock = _PlainLock()
+
+
+class _PlainLock:
+    """A re-entrant lock with the methods of a reader-writer lock."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+
+    def read_lock(self) -> AbstractContextManager[Any]:
+        """Return the lock."""
+        return self._lock
+
+    write_lock = read_lock
 
 
 class _Runtime(runtime.Runtime):  # type: ignore[misc]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any, NoReturn
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 from taskflow import states
 from taskflow.persistence import base, models
@@ -28,13 +28,17 @@ from cgflow.masking import mask_json
 _UNTOLD = (None, states.PENDING)
 
 
+_FLOW_DETAIL = select(FLOWDETAILS).where(FLOWDETAILS.c.uuid == bindparam("flow_id"))
+_ATOM_DETAILS = select(ATOMDETAILS).where(ATOMDETAILS.c.parent_uuid == bindparam("flow_id"))
+
+
 def load(session: Session, flow_id: str, operation: str) -> models.FlowDetail:
     """Return the stored details of a flow, or empty ones if no engine has saved it yet."""
-    stored = session.execute(select(FLOWDETAILS).where(FLOWDETAILS.c.uuid == flow_id)).mappings().first()
+    stored = session.execute(_FLOW_DETAIL, {"flow_id": flow_id}).mappings().first()
     if stored is None:
         return models.FlowDetail(operation, flow_id)
     detail = models.FlowDetail.from_dict(dict(stored))
-    atoms = session.execute(select(ATOMDETAILS).where(ATOMDETAILS.c.parent_uuid == flow_id)).mappings()
+    atoms = session.execute(_ATOM_DETAILS, {"flow_id": flow_id}).mappings()
     for row in atoms:
         detail.add(models.atom_detail_class(row["atom_type"]).from_dict(dict(row)))
     return detail

@@ -78,6 +78,8 @@ def _resumption(earlier: str | None, conductor: str) -> str:
 
 
 def _unrecorded(session: Session, flow: records.Flow) -> dict[str, Any] | None:
+    if flow.cancel_request is None:
+        return None
     pending = unrecorded_cancel(flow, flows.actions(session, flow.id))
     return None if pending is None else {"result": {key: pending[key] for key in pending if key != "at"}}
 

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 
 _EXECUTE, _REVERT = "execute", "revert"
+# The arguments of a step's method depend on its class, the member's symbols, and the symbols read.
+_ARGUMENTS: dict[tuple[type, str, frozenset[str], frozenset[tuple[str, str]]], Any] = {}
 
 
 class Task(task.Task):  # type: ignore[misc]  # TaskFlow ships no types
@@ -37,12 +39,15 @@ class Task(task.Task):  # type: ignore[misc]  # TaskFlow ships no types
     differ, and ``provides`` replaces the symbols that the step provides, so that one step serves
     several operations. The step from which a flow can no longer be
     undone is a ``Commit``. A step with ``leaves_nothing`` makes only what is released with the
-    flow, such as a claim; it is never listed as a leftover.
+    flow, such as a claim; it is never listed as a leftover. The ``execute`` of a step with
+    ``reads_only`` changes nothing that an undo would have to undo, so it does not wait until its start is
+    durable.
     """
 
     atom: ClassVar[str]
     key: ClassVar[str] = "volume_id"
     leaves_nothing: ClassVar[bool] = False
+    reads_only: ClassVar[bool] = False
 
     # TaskFlow saves a progress of 0 % and 100 % for every task that has this event.
     TASK_EVENTS = ()
@@ -63,6 +68,23 @@ class Task(task.Task):  # type: ignore[misc]  # TaskFlow ships no types
     def has_undo(self) -> bool:
         """Whether the step defines an undo of its own; TaskFlow's does nothing."""
         return type(self).revert is not task.Task.revert
+
+    def _build_arg_mapping(
+        self,
+        executor: Any,
+        requires: Any = None,
+        rebind: Any = None,
+        auto_extract: bool = True,  # noqa: FBT001, FBT002 - TaskFlow's signature
+        ignore_list: Any = None,
+    ) -> Any:
+        """Return TaskFlow's mapping of a method's arguments, which reads each signature only once."""
+        names = frozenset(self.inject or ()), frozenset((rebind or {}).items())
+        key = (type(self), executor.__name__, *names)
+        if key not in _ARGUMENTS:
+            _ARGUMENTS[key] = super()._build_arg_mapping(
+                executor, requires, rebind, auto_extract, ignore_list
+            )
+        return _ARGUMENTS[key]
 
     def bind(self, run: FlowRun) -> None:
         """Attach the step to the run that owns its flow.
@@ -103,7 +125,7 @@ class Task(task.Task):  # type: ignore[misc]  # TaskFlow ships no types
     def pre_execute(self) -> None:
         """Wait until the start is durable; refuse it after another step failed."""
         if self._run is not None:
-            self._run.before_execute(self.name)
+            self._run.before_execute(self.name, reads_only=self.reads_only)
 
     def pre_revert(self) -> None:
         """Wait until the failure that causes the undo is durable."""

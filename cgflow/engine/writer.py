@@ -22,13 +22,12 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
-from sqlalchemy import JSON, Table, bindparam, func, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.orm import Session
+from sqlalchemy import JSON, Connection, Table, bindparam, func, insert, select, update
 
 from cgflow.db.database import Database
 from cgflow.db.models import ATOMDETAILS, FLOWDETAILS, LOGBOOKS, Base, Flow, FlowEvent
 from cgflow.db.transient_errors import is_unavailable
+from cgflow.db.upsert import insert_or_update_statement
 from cgflow.errors import CgflowError, FenceLost, ServiceUnavailable, describe
 
 LOG = logging.getLogger(__name__)
@@ -38,10 +37,19 @@ RETRY_PAUSE_S = 0.5
 LINGER_S = 0.1
 """Seconds that a save nobody waits for may stay in memory, for others to join its commit."""
 
-# One statement for all events, whichever columns are empty; a missing detail is NULL, not JSON's null.
-_INSERT_EVENTS = insert(Base.metadata.tables[FlowEvent.__tablename__]).values(
-    detail=bindparam("detail", type_=JSON(none_as_null=True))
+# The identity of a row and its creation time never change.
+_FIXED = frozenset({"uuid", "parent_uuid", "name", "atom_type", "created_at", "version"})
+# Statements are built once: building one costs more than executing it.
+_FLOWS, _EVENTS = Base.metadata.tables[Flow.__tablename__], Base.metadata.tables[FlowEvent.__tablename__]
+_IDS: Any = bindparam("flow_ids", expanding=True)
+_EPOCHS = select(_FLOWS.c.id, _FLOWS.c.epoch).where(_FLOWS.c.id.in_(_IDS)).with_for_update()
+_NEWEST_EVENTS = (
+    select(_EVENTS.c.flow_id, func.max(_EVENTS.c.seq))
+    .where(_EVENTS.c.flow_id.in_(_IDS))
+    .group_by(_EVENTS.c.flow_id)
 )
+# One statement for all events, whichever columns are empty; a missing detail is NULL, not JSON's null.
+_INSERT_EVENTS = insert(_EVENTS).values(detail=bindparam("detail", type_=JSON(none_as_null=True)))
 
 
 @dataclass
@@ -152,9 +160,9 @@ class Writer:
         again = False
         while True:
             try:
-                with self._database.write() as session:
-                    saves = _fenced(session, batch)
-                    _write(session, _without_stored_events(session, saves) if again else saves)
+                with self._database.write_rows() as connection:
+                    saves = _fenced(connection, batch)
+                    _write(connection, _without_stored_events(connection, saves) if again else saves)
             except Exception as error:
                 if not is_unavailable(error):
                     raise
@@ -198,11 +206,10 @@ def _newest_events(batch: Iterable[Save]) -> Iterable[tuple[str, int]]:
     return newest.items()
 
 
-def _fenced(session: Session, batch: list[Save]) -> list[Save]:
+def _fenced(connection: Connection, batch: list[Save]) -> list[Save]:
     """Return the saves whose owner still owns its flow; mark the other owners as lost."""
-    flow_ids = {save.owner.flow_id for save in batch}
-    rows = session.execute(select(Flow.id, Flow.epoch).where(Flow.id.in_(flow_ids)).with_for_update())
-    epochs: dict[str, int] = {row.id: row.epoch for row in rows}
+    rows = connection.execute(_EPOCHS, {"flow_ids": _flow_ids(batch)})
+    epochs: dict[str, int] = {row[0]: row[1] for row in rows}
     for owner in (save.owner for save in batch):
         stored = epochs.get(owner.flow_id)
         if stored != owner.epoch and owner.lost is None:
@@ -210,11 +217,9 @@ def _fenced(session: Session, batch: list[Save]) -> list[Save]:
     return [save for save in batch if save.owner.lost is None]
 
 
-def _without_stored_events(session: Session, batch: list[Save]) -> list[Save]:
+def _without_stored_events(connection: Connection, batch: list[Save]) -> list[Save]:
     """Return the saves without the events that are stored already, because a commit's response was lost."""
-    flow_ids = {save.owner.flow_id for save in batch}
-    newest = select(FlowEvent.flow_id, func.max(FlowEvent.seq)).where(FlowEvent.flow_id.in_(flow_ids))
-    rows = session.execute(newest.group_by(FlowEvent.flow_id))
+    rows = connection.execute(_NEWEST_EVENTS, {"flow_ids": _flow_ids(batch)})
     stored: dict[str, int] = {row[0]: row[1] for row in rows}
     return [
         replace(save, events=[e for e in save.events if e["seq"] > stored.get(save.owner.flow_id, 0)])
@@ -222,30 +227,28 @@ def _without_stored_events(session: Session, batch: list[Save]) -> list[Save]:
     ]
 
 
-def _write(session: Session, batch: list[Save]) -> None:
-    dialect = session.get_bind().dialect.name
+def _flow_ids(batch: list[Save]) -> list[str]:
+    return list({save.owner.flow_id for save in batch})
+
+
+def _write(connection: Connection, batch: list[Save]) -> None:
     for table in (LOGBOOKS, FLOWDETAILS, ATOMDETAILS):
         # Only the newest state of each row in the batch is written.
         rows = {row["uuid"]: row for save in batch for at, row in save.upserts if at is table}
         if rows:
-            session.execute(_upsert(dialect, table), list(rows.values()))
+            upsert = insert_or_update_statement(connection.dialect.name, table, _FIXED)
+            connection.execute(upsert, list(rows.values()))
     events = [event for save in batch for event in save.events]
     if events:
-        session.execute(_INSERT_EVENTS, events)
+        connection.execute(_INSERT_EVENTS, events)
     for save in batch:
         if save.flow:
-            session.execute(
-                update(Flow).where(Flow.id == bindparam("flow_id")).values(**save.flow),
-                {"flow_id": save.owner.flow_id},
-                execution_options={"synchronize_session": False},
-            )
+            values = {"flow_id": save.owner.flow_id, **{f"new_{name}": at for name, at in save.flow.items()}}
+            connection.execute(_update_flow(tuple(save.flow)), values)
 
 
 @cache
-def _upsert(dialect: str, table: Table) -> Any:
-    """Return the statement, cached: building it costs as much as sending it."""
-    statement = (sqlite if dialect == "sqlite" else postgresql).insert(table)
-    # The identity of a row and its creation time never change.
-    fixed = {"uuid", "parent_uuid", "name", "atom_type", "created_at", "version"}
-    changing = {c.name: statement.excluded[c.name] for c in table.columns if c.name not in fixed}
-    return statement.on_conflict_do_update(index_elements=["uuid"], set_=changing)
+def _update_flow(columns: tuple[str, ...]) -> Any:
+    """Return the statement that sets columns of one flow, cached."""
+    changes = {name: bindparam(f"new_{name}", type_=_FLOWS.c[name].type) for name in columns}
+    return update(_FLOWS).where(_FLOWS.c.id == bindparam("flow_id")).values(changes)

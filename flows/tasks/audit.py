@@ -58,6 +58,7 @@ class VerifyFinding(Task):
     """
 
     atom = "audit.confirm"
+    reads_only = True
 
     def execute(
         self,

@@ -63,6 +63,7 @@ class Claim(Task):
     """Base of the claim steps: verify that the flow holds what it was accepted for."""
 
     leaves_nothing = True
+    reads_only = True
 
     def execute(self, database: Database, flow_id: str, claims: Claims) -> None:
         with database.read() as session:

@@ -160,6 +160,7 @@ class ScheduleCgsnapshot(Task):
     """
 
     atom = "placement.schedule"
+    reads_only = True
     default_provides = "promised"
 
     def execute(
@@ -185,6 +186,7 @@ class ScheduleSnapshot(Task):
     """
 
     atom = "placement.schedule"
+    reads_only = True
 
     def execute(
         self,
@@ -207,6 +209,7 @@ class CheckExtend(Task):
     """
 
     atom = "placement.schedule"
+    reads_only = True
 
     def execute(
         self,
@@ -233,6 +236,7 @@ class CheckRetype(Task):
     """
 
     atom = "placement.schedule"
+    reads_only = True
 
     def execute(
         self,

@@ -7,12 +7,16 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
+from typing import Never
 
 import pytest
 
+from cgflow.db.database import Database
 from cgflow.db.repositories import snapshot, volume
 from cgflow.db.repositories.paging import ListQuery
 from cgflow.drivers.memory.driver import MemoryDriver
+from cgflow.engine.flow_run import FlowRun
+from cgflow.engine.task import Task
 from flows.catalog import OPERATIONS
 from tests.stories.scripts import SCRIPTS
 from tests.support.counting import cost_of
@@ -37,6 +41,53 @@ def test_accepting_a_request_is_one_commit(operation: str, tmp_path: Path) -> No
             accepted = script.act(w, target)
         assert cost.commits == 1
         w.make(accepted)
+
+
+@pytest.mark.parametrize("operation", sorted(OPERATIONS))
+def test_a_step_that_only_reads_writes_nothing(
+    operation: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such a step does not wait until its start is durable, so nothing would undo what it wrote."""
+    bind = Task.bind
+
+    def bind_without_writes(self: Task, run: FlowRun) -> None:
+        if self.reads_only:
+            execute = self.execute
+
+            def only_read(**symbols: object) -> object:
+                return execute(
+                    **{
+                        name: _ReadOnly(at) if isinstance(at, Database) else at
+                        for name, at in symbols.items()
+                    }
+                )
+
+            monkeypatch.setattr(self, "execute", only_read)
+        bind(self, run)
+
+    with world(tmp_path, MemoryDriver()) as w:
+        script = SCRIPTS[operation]
+        target = script.arrange(w)
+        monkeypatch.setattr(Task, "bind", bind_without_writes)
+        w.make(script.act(w, target))
+
+
+class _ReadOnly(Database):
+    """A database that refuses to open a write transaction."""
+
+    def __init__(self, database: Database) -> None:
+        self.__dict__ = vars(database)
+
+    def write(self) -> Never:
+        raise AssertionError("a step that only reads opened a write transaction")
+
+
+def test_steps_that_only_read_do_not_wait_for_the_disk(w: World) -> None:
+    """Of the eight steps of a cgsnapshot, two only read: six starts, the end and three more are commits."""
+    group_id = w.old_group_of(1)
+    with cost_of(w.database.engine) as create:
+        w.make(w.accept_cgsnapshot(group_id))
+    assert create.commits <= 11
 
 
 def test_a_cgsnapshot_of_a_hundred_members_takes_few_commits_and_statements(w: World) -> None:

@@ -20,6 +20,7 @@ from pathlib import Path
 from queue import Empty
 from typing import Any, TypeVar
 
+from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 from taskflow import states
 from taskflow.atom import Atom
@@ -123,10 +124,18 @@ class CrashingDatabase(Database):
         with super().write() as session:
             yield session
             session.flush()
-            self._moments.meet(f"before commit {self._writing()}")
-        self._moments.meet(f"after commit {self._writing()}")
+            self._moments.meet(f"before commit {self._writer()}")
+        self._moments.meet(f"after commit {self._writer()}")
 
-    def _writing(self) -> str:
+    @contextmanager
+    def write_rows(self) -> Iterator[Connection]:
+        """Open a transaction without the ORM, with a moment before and after the commit."""
+        with super().write_rows() as connection:
+            yield connection
+            self._moments.meet(f"before commit {self._writer()}")
+        self._moments.meet(f"after commit {self._writer()}")
+
+    def _writer(self) -> str:
         return getattr(_HERE, "saving", None) or f"by {_thread()}"
 
 
