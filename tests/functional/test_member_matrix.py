@@ -38,8 +38,8 @@ class Scene:
         self.group = caller.group(self.kind)
         self.member = caller.member(self.group, self.kind)
         self.cgsnapshot = caller.cgsnapshot(self.group)
-        (copy,) = caller.get("/snapshots").json["snapshots"]
-        self.copy = copy["id"]
+        (snapshot,) = caller.get("/snapshots").json["snapshots"]
+        self.snapshot = snapshot["id"]
         # This member could leave the group: no cgsnapshot has a snapshot of it.
         self.other = caller.member(self.group, self.kind) if has_other else None
         self.outside = [caller.volume(volume_type=self.kind) for _ in range(2)]
@@ -56,21 +56,23 @@ ASK: dict[str, Callable[[Scene], TestResponse]] = {
     "attach": lambda s: s.act(**{"os-reserve": {}}),
     "connect": lambda s: s.act(**{"os-initialize_connection": {"connector": {}}}),
     "extend": lambda s: s.act(**{"os-extend": {"new_size": 2}}),
-    "snapshot alone": lambda s: s.caller.post("/snapshots", {"snapshot": {"volume_id": s.member}}),
-    "volume from it": lambda s: s.caller.post("/volumes", {"volume": {"size": 1, "source_volid": s.member}}),
+    "single snapshot": lambda s: s.caller.post("/snapshots", {"snapshot": {"volume_id": s.member}}),
+    "volume created from it": lambda s: s.caller.post(
+        "/volumes", {"volume": {"size": 1, "source_volid": s.member}}
+    ),
     "revert to a snapshot": lambda s: s.caller.post(
         f"/volumes/{s.member}/action",
-        {"revert": {"snapshot_id": s.copy}},
+        {"revert": {"snapshot_id": s.snapshot}},
         headers={"OpenStack-API-Version": "volume 3.40"},
     ),
     "retype": lambda s: s.act(**{"os-retype": {"new_type": s.caller.type(), "migration_policy": "never"}}),
     "migrate": lambda s: s.act(**{"os-migrate_volume": {"host": "there@memory"}}),
-    "hand over to another project": lambda s: s.caller.post(
+    "transfer to another project": lambda s: s.caller.post(
         "/os-volume-transfer", {"transfer": {"volume_id": s.member}}
     ),
     "delete": lambda s: s.caller.delete(f"/volumes/{s.member}"),
-    "delete its copy in a cgsnapshot": lambda s: s.caller.delete(f"/snapshots/{s.copy}"),
-    "take out of the group": lambda s: s.change(remove_volumes=s.other),
+    "delete its snapshot in a cgsnapshot": lambda s: s.caller.delete(f"/snapshots/{s.snapshot}"),
+    "remove from the group": lambda s: s.change(remove_volumes=s.other),
     "cgsnapshot of the group": lambda s: s.caller.post(
         "/cgsnapshots", {"cgsnapshot": {"consistencygroup_id": s.group}}
     ),
@@ -78,10 +80,10 @@ ASK: dict[str, Callable[[Scene], TestResponse]] = {
     "revert of the group to a cgsnapshot": lambda s: s.caller.post(
         f"/consistencygroups/{s.group}/action", {"revert_to_cgsnapshot": {"cgsnapshot_id": s.cgsnapshot}}
     ),
-    "copy of the group": lambda s: s.caller.post(
+    "group created from the group": lambda s: s.caller.post(
         "/consistencygroups/create_from_src", {"consistencygroup-from-src": {"source_cgid": s.group}}
     ),
-    "another volume into the group": lambda s: s.change(add_volumes=s.outside[1]),
+    "add another volume to the group": lambda s: s.change(add_volumes=s.outside[1]),
     "new volume in the group": lambda s: s.caller.post(
         "/volumes", {"volume": {"size": 1, "volume_type": s.kind, "consistencygroup_id": s.group}}
     ),
