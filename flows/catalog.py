@@ -1,7 +1,8 @@
 """All operations by name. A stored flow refers to its definition only by the operation's name.
 
 ``version`` is increased whenever the graph of a flow changes, so that a flow begun under an older
-version is recognised and is not run with the new graph. The point of no return of a flow is its
+version is recognised and is not run with the new graph. The arguments of a flow's function are stored
+by name with each flow (its shape), so they are never renamed. The point of no return of a flow is its
 single ``Commit`` step. The remedy of a definition is the advice shown to a user who tries to cancel
 the operation after that point.
 """

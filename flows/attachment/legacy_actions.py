@@ -32,8 +32,8 @@ def unreserve(runtime: Runtime, context: RequestContext, volume_id: str) -> None
     with runtime.database.write() as session:
         volume = preconditions.lock_unclaimed(session, context, volume_id)
         if volume.status is Status.ATTACHING:
-            back = status_from_attachments(one.status for one in volume.attachments)
-            volumes.REPOSITORY.update_unclaimed(session, volume.id, status=back.value)
+            status = status_from_attachments(one.status for one in volume.attachments)
+            volumes.REPOSITORY.update_unclaimed(session, volume.id, status=status.value)
 
 
 def attach(
@@ -117,13 +117,13 @@ def detach(
                 f"Invalid volume: Unable to detach volume {volume.id}: its status must be in-use or "
                 f"detaching, but it is {volume.status}."
             )
-        gone = _attachment_to_end(volume, attachment_id)
-        left = [one for one in volume.attachments if one is not gone]
-        if gone is not None:
-            attachments.end(session, gone.id)
+        ended = _attachment_to_end(volume, attachment_id)
+        remaining = [one for one in volume.attachments if one is not ended]
+        if ended is not None:
+            attachments.end(session, ended.id)
         if volume.status in preconditions.ATTACHMENT_STATUSES:
             volumes.REPOSITORY.update_unclaimed(
-                session, volume.id, status=status_from_attachments(one.status for one in left).value
+                session, volume.id, status=status_from_attachments(one.status for one in remaining).value
             )
 
 
@@ -148,4 +148,6 @@ def _attachment_to_end(volume: records.Volume, attachment_id: str | None) -> rec
         if attachment.id == attachment_id:
             return attachment
     # Cinder responds so because it takes the attachment for one that only its compute service may end.
-    raise Conflict(f"Volume {volume.id} has no attachment {attachment_id}: list them with the volume.")
+    raise Conflict(
+        f"Volume {volume.id} has no attachment {attachment_id}. Show the volume to list its attachments."
+    )

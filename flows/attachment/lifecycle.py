@@ -40,7 +40,7 @@ def create(
         preconditions.check_usable(volume, instance_id)
         preconditions.check_mode(volume, mode)
         attachment_id = new_id()
-        columns = _connected(connector, connection) if connection else {}
+        columns = _connection_columns(connector, connection) if connection else {}
         stage = AttachmentStatus.ATTACHING if connection else AttachmentStatus.RESERVED
         attachments.add(
             session,
@@ -52,7 +52,7 @@ def create(
             mode=mode,
             **columns,
         )
-        settle(session, volume.id)
+        update_volume_status(session, volume.id)
     return attachment_id
 
 
@@ -72,8 +72,8 @@ def connect(
         preconditions.lock_unclaimed(session, context, attachment.volume_id)
         is_attached = attachment.status is AttachmentStatus.ATTACHED
         stage = attachment.status if is_attached else AttachmentStatus.ATTACHING
-        attachments.change(session, attachment.id, stage, **_connected(connector, connection))
-        settle(session, attachment.volume_id)
+        attachments.change(session, attachment.id, stage, **_connection_columns(connector, connection))
+        update_volume_status(session, attachment.volume_id)
 
 
 def complete(runtime: Runtime, context: RequestContext, attachment_id: str) -> None:
@@ -84,7 +84,7 @@ def complete(runtime: Runtime, context: RequestContext, attachment_id: str) -> N
         if attachment.status is AttachmentStatus.ATTACHED:
             return
         attachments.change(session, attachment.id, AttachmentStatus.ATTACHED, attached_at=clock.now())
-        settle(session, attachment.volume_id)
+        update_volume_status(session, attachment.volume_id)
 
 
 def delete(runtime: Runtime, context: RequestContext, attachment_id: str) -> list[records.Attachment]:
@@ -93,21 +93,21 @@ def delete(runtime: Runtime, context: RequestContext, attachment_id: str) -> lis
         attachment = attachments.get(session, attachment_id, context.scope)
         preconditions.lock_unclaimed(session, context, attachment.volume_id)
         attachments.end(session, attachment.id)
-        settle(session, attachment.volume_id)
+        update_volume_status(session, attachment.volume_id)
         return attachments.of_volume(session, attachment.volume_id)
 
 
-def settle(session: Session, volume_id: str) -> None:
+def update_volume_status(session: Session, volume_id: str) -> None:
     """Set a volume's status according to its attachments; keep an error status. Raises: Busy."""
     volume = volumes.get(session, volume_id, None)
     if volume.status is Status.AVAILABLE or volume.status in preconditions.ATTACHMENT_STATUSES:
-        left = attachments.of_volume(session, volume_id)
+        remaining = attachments.of_volume(session, volume_id)
         volumes.REPOSITORY.update_unclaimed(
-            session, volume_id, status=status_from_attachments(one.status for one in left).value
+            session, volume_id, status=status_from_attachments(one.status for one in remaining).value
         )
 
 
-def _connected(connector: Connector, connection: Connection) -> dict[str, object]:
+def _connection_columns(connector: Connector, connection: Connection) -> dict[str, object]:
     return {
         "connector": connector,
         "host_name": _text(connector.get("host")),

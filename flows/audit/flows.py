@@ -53,15 +53,15 @@ def _conform_step(what: str, member: Member | None) -> Task:
             return membership.MoveVolume(member)
 
 
-def _removal_step(what: str, copy: Member | None) -> Task:
+def _removal_step(what: str, snapshot: Member | None) -> Task:
     match what:
         case "volume":
             return driver.DeleteVolume()
         case "snapshot":
-            return driver.DeleteSnapshot(copy)
+            return driver.DeleteSnapshot(snapshot)
         case "group":
             return driver.DeleteGroup()
         case "export":
-            return audit.Unexport(copy)
+            return audit.Unexport(snapshot)
         case _:
             return audit.EndRestore()

@@ -41,11 +41,11 @@ def create(
                 "Invalid volume: Volume must not be part of a consistency group to be transferred: "
                 f"it is in {volume.consistencygroup_id}."
             )
-        copies = _copies(session, volume)
-        if no_snapshots and copies:
+        dependent = _transferable_snapshots(session, volume)
+        if no_snapshots and dependent:
             raise InvalidState(
-                f"Invalid volume: Volume {volume.id} has snapshots, which cannot stay behind: "
-                "delete them, or transfer them as well."
+                f"Invalid volume: Volume {volume.id} has snapshots, which must have the same project. "
+                "Delete them, or transfer them as well."
             )
         transfers.close_offers_of(session, [volume.id])
         transfers.add(
@@ -66,7 +66,7 @@ def delete(runtime: Runtime, context: RequestContext, transfer_id: str) -> None:
     """Withdraw an offer, whatever the state of its volume. Raises: NotFound, Busy."""
     with runtime.database.write() as session:
         transfer = transfers.get(session, transfer_id, context.scope)
-        volume = _offered(session, transfer)
+        volume = _lock_offered_volume(session, transfer)
         transfers.end(session, transfer.id)
         if volume is not None:
             volumes.REPOSITORY.update_unclaimed(session, volume.id, status=Status.AVAILABLE.value)
@@ -83,26 +83,26 @@ def accept(runtime: Runtime, context: RequestContext, transfer_id: str, *, auth_
             raise InvalidInput(
                 f"Invalid auth key: Attempt to transfer {transfer_id} with invalid auth key.", "auth_key"
             )
-        volume = _offered(session, transfer)
+        volume = _lock_offered_volume(session, transfer)
         if volume is None:
             raise InvalidState(
-                f"Invalid volume: Volume {transfer.volume_id} is not {Status.AWAITING_TRANSFER} any more, or "
+                f"Invalid volume: Volume {transfer.volume_id} is no longer {Status.AWAITING_TRANSFER}, or "
                 f"does not belong to project {transfer.project_id}, which offered it. Ask for another offer."
             )
-        copies = _copies(session, volume)
-        _check_types(session, context, volume, copies)
-        moved = charges_of([volume, *copies], no_snapshot_gb_quota=runtime.settings.no_snapshot_gb_quota)
-        for project_id, deltas in sorted(moved.items()):
+        dependent = _transferable_snapshots(session, volume)
+        _check_types(session, context, volume, dependent)
+        charges = charges_of([volume, *dependent], no_snapshot_gb_quota=runtime.settings.no_snapshot_gb_quota)
+        for project_id, deltas in sorted(charges.items()):
             reservations.move(session, project_id, context.project_id, deltas)
         owner = {"project_id": context.project_id, "user_id": context.user_id}
-        for copy in copies:
-            snapshots.REPOSITORY.update_unclaimed(session, copy.id, **owner)
+        for one in dependent:
+            snapshots.REPOSITORY.update_unclaimed(session, one.id, **owner)
         transfers.end(session, transfer.id, context.project_id)
         volumes.REPOSITORY.update_unclaimed(session, volume.id, status=Status.AVAILABLE.value, **owner)
     return transfer
 
 
-def _offered(session: Session, transfer: records.Transfer) -> records.Volume | None:
+def _lock_offered_volume(session: Session, transfer: records.Transfer) -> records.Volume | None:
     """Return the volume of an offer, locked; None if it no longer awaits transfer or has another owner.
 
     Raises: NotFound, if the offer ended while this call waited for the lock.
@@ -114,35 +114,35 @@ def _offered(session: Session, transfer: records.Transfer) -> records.Volume | N
     return volume if volume.project_id == transfer.project_id else None
 
 
-def _copies(session: Session, volume: records.Volume) -> list[records.Snapshot]:
+def _transferable_snapshots(session: Session, volume: records.Volume) -> list[records.Snapshot]:
     """Return the snapshots of a volume. Raises: Busy; InvalidState, if one is part of a cgsnapshot."""
-    copies = snapshots.of_volumes(session, [volume.id])
-    for copy in copies:
-        if copy.claimed_by is not None:
-            raise Busy(snapshots.REPOSITORY.busy_message(session, copy.id, copy.claimed_by))
-        if copy.cgsnapshot_id is not None:
+    found = snapshots.of_volumes(session, [volume.id])
+    for one in found:
+        if one.claimed_by is not None:
+            raise Busy(snapshots.REPOSITORY.busy_message(session, one.id, one.claimed_by))
+        if one.cgsnapshot_id is not None:
             raise InvalidState(
-                f"Invalid volume: Snapshot {copy.id} of volume {volume.id} is part of cgsnapshot "
-                f"{copy.cgsnapshot_id}, which cannot be torn apart. Delete that first."
+                f"Invalid volume: Snapshot {one.id} of volume {volume.id} is part of cgsnapshot "
+                f"{one.cgsnapshot_id}, so it cannot be transferred alone. Delete the cgsnapshot first."
             )
-    return copies
+    return found
 
 
 def _check_types(
-    session: Session, context: RequestContext, volume: records.Volume, copies: list[records.Snapshot]
+    session: Session, context: RequestContext, volume: records.Volume, dependent: list[records.Snapshot]
 ) -> None:
     """Raise InvalidState if the project may not use the type of the volume or of one of its snapshots.
 
     A snapshot keeps the type that its volume had.
     """
-    things = [("volume", volume.id, volume.volume_type_id)]
-    things += [("snapshot", copy.id, copy.volume_type_id) for copy in copies]
-    for kind, id_, type_id in things:
+    used_types = [("volume", volume.id, volume.volume_type_id)]
+    used_types += [("snapshot", one.id, one.volume_type_id) for one in dependent]
+    for noun, id_, type_id in used_types:
         if type_id is None or context.is_admin or volume_type.is_usable(session, type_id, context.project_id):
             continue
         raise InvalidState(
-            f"Invalid volume: Project {context.project_id} may not use the private volume type of {kind} "
-            f"{id_}. Ask an administrator to let it in."
+            f"Invalid volume: Project {context.project_id} may not use the private volume type of {noun} "
+            f"{id_}. Ask an administrator for access to the type."
         )
 
 

@@ -217,7 +217,7 @@ def test_its_snapshots_go_with_it(modern: Caller, other: Caller) -> None:
     volume_id = modern.volume(size=2)
     snapshot_id = modern.done(modern.post("/snapshots", {"snapshot": {"volume_id": volume_id}}))
     behind = modern.post(PATHS[1], {"transfer": {"volume_id": volume_id, "no_snapshots": True}})
-    assert "which cannot stay behind" in refused(behind, 400, "badRequest")
+    assert "which must have the same project" in refused(behind, 400, "badRequest")
     transfer = offered(modern, volume_id=volume_id)
     before = usage(modern)
     assert (before["snapshots"], before["gigabytes"]) == (1, 4)
