@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from benchmarks import engine, history, operations, served
-from benchmarks.storage import running
+from benchmarks.storage import suite
 
 
 def main() -> int:
@@ -17,7 +17,7 @@ def main() -> int:
         "operations": operations.run(),
         "served": served.run(),
         "history": history.run(),
-        "storage": running.run(),
+        "storage": suite.run(),
     }
     path = Path(sys.argv[1] if len(sys.argv) > 1 else "bench.json")
     path.write_text(json.dumps(results, indent=2))

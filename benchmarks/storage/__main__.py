@@ -7,7 +7,7 @@ import json
 import time
 from pathlib import Path
 
-from benchmarks.storage.running import KINDS, run
+from benchmarks.storage.suite import KINDS, run
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks.storage.contender import ByDriver
+from benchmarks.storage.contender import DriverContender
 from benchmarks.storage.place import Place
 from cgflow.drivers.btrfs import system_calls
 from cgflow.drivers.btrfs.driver import BtrfsDriver
@@ -45,11 +45,11 @@ class Bare:
         with system_calls.open_descriptor(self._folder / "live", os.O_RDONLY | os.O_DIRECTORY) as live:
             system_calls.snapshot(live, self._folder / f"c{self._cuts}")
 
-    def copies(self) -> list[JSON]:
+    def snapshots(self) -> list[JSON]:
         """See Contender."""
         return [_address(self._folder / f"c{self._cuts}" / name, read_only=True) for name in self._names]
 
-    def rest(self) -> None:
+    def release_snapshots(self) -> None:
         """See Contender."""
 
 
@@ -68,12 +68,12 @@ class OnMount:
         yield Bare(self._folder(), members)
 
     @contextmanager
-    def ours(self, members: int) -> Iterator[ByDriver]:
+    def ours(self, members: int) -> Iterator[DriverContender]:
         """See Place. Snapshots are read in place, like those of the bare mechanism."""
         bench = Bench(self._folder())
         try:
             driver = bench.start()
-            yield ByDriver(driver, members, lambda copy: _found(driver, copy))
+            yield DriverContender(driver, members, lambda copy: _found(driver, copy))
         finally:
             bench.clean()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from benchmarks.storage.asking import Child
+from benchmarks.storage.child_process import ChildProcess
 from cgflow.drivers.contract import JSON
 
 WRITERS = 16
@@ -13,30 +13,30 @@ WRITERS = 16
 
 
 class Clients:
-    """Clients in a child process; ``asked`` provides the calls of ``children.load``."""
+    """Clients in a child process; ``child`` provides the calls of ``children.load``."""
 
     def __init__(self, python: str, members: list[JSON]) -> None:
-        self.asked = Child("load", python)
+        self.child = ChildProcess("load", python)
         self._writers = min(len(members), WRITERS)
         self._members = len(members)
-        self.asked.begin(members=members, writers=self._writers)
+        self.child.start(members=members, writers=self._writers)
 
     @contextmanager
     def writing(self) -> Iterator[None]:
         """Let the clients write within the context."""
-        self.asked.go_on()
-        self.progress()
+        self.child.resume()
+        self.await_progress()
         yield
-        self.asked.rest()
+        self.child.pause()
 
-    def progress(self) -> None:
+    def await_progress(self) -> None:
         """Wait until every member has been written, and every client has written several times.
 
         Raises: TimeoutError, if the writes do not progress.
         """
-        if not self.asked.await_progress(count=self._members + 4 * self._writers):
-            self.asked.end()
-            raise TimeoutError("clients write nothing: I/O is held")
+        if not self.child.await_progress(count=self._members + 4 * self._writers):
+            self.child.stop()
+            raise TimeoutError("clients write nothing: I/O is blocked")
 
 
 @contextmanager
@@ -45,6 +45,6 @@ def clients(python: str, members: list[JSON]) -> Iterator[Clients]:
     found = Clients(python, members)
     try:
         yield found
-        found.asked.end()
+        found.child.stop()
     finally:
-        found.asked.close()
+        found.child.close()

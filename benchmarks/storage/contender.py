@@ -24,11 +24,11 @@ class Contender(Protocol):
         """Cut all members. Returns the milliseconds of the mechanism alone, None if they are unknown."""
         ...
 
-    def copies(self) -> list[JSON]:
+    def snapshots(self) -> list[JSON]:
         """Return the addresses of the snapshots of the last cut, in the order of the members."""
         ...
 
-    def rest(self) -> None:
+    def release_snapshots(self) -> None:
         """Release the snapshots of the last cut. They are kept, so that chains grow equally on both sides."""
         ...
 
@@ -36,7 +36,7 @@ class Contender(Protocol):
 Find = Callable[[SnapshotSpec], JSON]
 
 
-class ByDriver:
+class DriverContender:
     """A group on one of cgflow's drivers, which is started. Its volumes are kept until its place ends."""
 
     def __init__(self, driver: StorageDriver, members: int, find: Find | None = None) -> None:
@@ -49,7 +49,7 @@ class ByDriver:
         self._volumes = [VolumeSpec(str(uuid4()), 1, self._group) for _ in range(members)]
         for volume in self._volumes:
             driver.create_volume(volume)
-        self._copies: list[SnapshotSpec] = []
+        self._snapshots: list[SnapshotSpec] = []
 
     def members(self) -> list[JSON]:
         """See Contender."""
@@ -58,33 +58,33 @@ class ByDriver:
     def prepare(self) -> None:
         """See Contender."""
         cgsnapshot = str(uuid4())
-        self._copies = [self._copy(volume, cgsnapshot) for volume in self._volumes]
-        for copy in self._copies:
+        self._snapshots = [self._new_spec(volume, cgsnapshot) for volume in self._volumes]
+        for copy in self._snapshots:
             self._cutter.prepare(copy)
 
     def cut(self) -> float | None:
         """See Contender."""
-        told = self._cutter.cut(self._copies[0].cgsnapshot_id, self._group, self._copies)
-        return float(str(told["duration_ms"]))
+        cut_evidence = self._cutter.cut(self._snapshots[0].cgsnapshot_id, self._group, self._snapshots)
+        return float(str(cut_evidence["duration_ms"]))
 
     def cut_one_by_one(self, between: Callable[[], None]) -> None:
         """Cut each member separately, calling ``between`` after each. The checker must detect this."""
-        self._copies = []
+        self._snapshots = []
         for volume in self._volumes:
-            copy = self._copy(volume, str(uuid4()))
+            copy = self._new_spec(volume, str(uuid4()))
             self._cutter.prepare(copy)
             self._cutter.cut(copy.cgsnapshot_id, self._group, [copy])
-            self._copies.append(copy)
+            self._snapshots.append(copy)
             between()
 
-    def copies(self) -> list[JSON]:
+    def snapshots(self) -> list[JSON]:
         """See Contender."""
-        return [self._find(copy) for copy in self._copies]
+        return [self._find(copy) for copy in self._snapshots]
 
-    def rest(self) -> None:
+    def release_snapshots(self) -> None:
         """See Contender."""
-        for copy in self._copies:
+        for copy in self._snapshots:
             self._cutter.unexport_snapshot(copy)
 
-    def _copy(self, volume: VolumeSpec, cgsnapshot: str) -> SnapshotSpec:
+    def _new_spec(self, volume: VolumeSpec, cgsnapshot: str) -> SnapshotSpec:
         return SnapshotSpec(str(uuid4()), volume.id, cgsnapshot, self._group)

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from benchmarks.storage.clients import Clients, clients
-from benchmarks.storage.contender import ByDriver, Contender
+from benchmarks.storage.contender import Contender, DriverContender
 from benchmarks.storage.place import Place
 from benchmarks.storage.tables import Row
 
@@ -72,34 +72,34 @@ def _cut(contender: Contender, load: Clients, found: Measurements) -> None:
     contender.prepare()
     with load.writing():
         time.sleep(MARGIN_S)
-        before = load.asked.moment()
+        before = load.child.progress()
         began = time.monotonic()
         cut_ms = contender.cut()
         ended = time.monotonic()
-        after = load.asked.moment()
+        after = load.child.progress()
         # Wait for the writes that the cut delayed, and for the first ones after it, before reading the times.
         time.sleep(MARGIN_S)
-        load.asked.await_progress(count=0)
-        found.stalls_s.append(load.asked.longest_s(began=began - MARGIN_S, ended=ended + MARGIN_S))
+        load.child.await_progress(count=0)
+        found.stalls_s.append(load.child.longest_s(began=began - MARGIN_S, ended=ended + MARGIN_S))
         found.calls_s.append(ended - began)
         found.cuts_s.append(ended - began if cut_ms is None else cut_ms / 1000)
-    finding = load.asked.check(copies=contender.copies(), before=before, after=after)
+    finding = load.child.check(snapshots=contender.snapshots(), before=before, after=after)
     found.violations += bool(finding["order"] or finding["lost"] or finding["future"])
-    contender.rest()
+    contender.release_snapshots()
 
 
-def _is_detected(ours: ByDriver, load: Clients) -> bool:
+def _is_detected(ours: DriverContender, load: Clients) -> bool:
     def between() -> None:
         # Writes of the second wait depend on writes of the first.
         for _ in range(2):
-            load.progress()
+            load.await_progress()
 
     with load.writing():
-        before = load.asked.moment()
+        before = load.child.progress()
         ours.cut_one_by_one(between)
-        after = load.asked.moment()
-    finding = load.asked.check(copies=ours.copies(), before=before, after=after)
-    ours.rest()
+        after = load.child.progress()
+    finding = load.child.check(snapshots=ours.snapshots(), before=before, after=after)
+    ours.release_snapshots()
     return bool(finding["order"])
 
 

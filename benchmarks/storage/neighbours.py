@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from benchmarks.storage.clients import Clients, clients
 from benchmarks.storage.place import Place
 from benchmarks.storage.tables import Row
-from benchmarks.storage.whole import cgsnapshot, create_populated_group, serving
+from benchmarks.storage.whole_operation import cgsnapshot, create_populated_group, serving
 from tests.support.project import Project
 
 OTHERS = 500

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from benchmarks.storage.contender import ByDriver, Contender
+from benchmarks.storage.contender import Contender, DriverContender
 
 
 class Place(Protocol):
@@ -21,7 +21,7 @@ class Place(Protocol):
         """Yield a group that uses the bare mechanism and keeps no metadata."""
         ...
 
-    def ours(self, members: int) -> AbstractContextManager[ByDriver]:
+    def ours(self, members: int) -> AbstractContextManager[DriverContender]:
         """Yield a group that uses the driver."""
         ...
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks.storage.contender import ByDriver
+from benchmarks.storage.contender import DriverContender
 from benchmarks.storage.place import Place
 from cgflow.drivers.contract import JSON
 from cgflow.drivers.qsd.model.records import file_name
@@ -70,14 +70,14 @@ class Bare:
         self._graph.cut(list(zip(self._leaves, self._next, strict=True)))
         self._frozen, self._leaves = self._leaves, self._next
 
-    def copies(self) -> list[JSON]:
+    def snapshots(self) -> list[JSON]:
         """See Contender."""
         self._shown = self._frozen
         for layer in self._shown:
             self._graph.attach(f"s{layer}", layer, writable=False)
         return [self._address(f"s{layer}") for layer in self._shown]
 
-    def rest(self) -> None:
+    def release_snapshots(self) -> None:
         """See Contender."""
         while self._shown:
             self._graph.detach(f"s{self._shown.pop()}")
@@ -109,11 +109,11 @@ class OnDisk:
                 bare.close()
 
     @contextmanager
-    def ours(self, members: int) -> Iterator[ByDriver]:
+    def ours(self, members: int) -> Iterator[DriverContender]:
         """See Place."""
         bench = Bench()
         try:
-            yield ByDriver(bench.start(), members)
+            yield DriverContender(bench.start(), members)
         finally:
             bench.clean()
 

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
-from benchmarks.storage.asking import Child
-from benchmarks.storage.contender import ByDriver
+from benchmarks.storage.child_process import ChildProcess
+from benchmarks.storage.contender import DriverContender
 from benchmarks.storage.place import Place
 from cgflow.drivers.contract import JSON, SnapshotSpec
 from cgflow.drivers.rbd.driver import RbdDriver
@@ -19,7 +19,7 @@ from tests.support.ceph import POOL, PYTHON, USER, Cluster
 class Bare:
     """A group of images and librbd's snapshots of it."""
 
-    def __init__(self, child: Child, cluster: Cluster, members: int) -> None:
+    def __init__(self, child: ChildProcess, cluster: Cluster, members: int) -> None:
         self._child = child
         self._reached: JSON = {"conf": str(cluster.conf), "pool": POOL, "auth_username": USER}
         self._snap = ""
@@ -40,13 +40,13 @@ class Bare:
         """See Contender."""
         self._child.cut(snap=self._snap)
 
-    def copies(self) -> list[JSON]:
+    def snapshots(self) -> list[JSON]:
         """See Contender."""
         parts = self._child.copies(images=self._images, snap=self._snap)
         pairs = zip(self._images, parts, strict=True)
         return [{**self._reached, "image": image, "snap_id": part} for image, part in pairs]
 
-    def rest(self) -> None:
+    def release_snapshots(self) -> None:
         """See Contender."""
 
 
@@ -62,18 +62,18 @@ class OnCluster:
     @contextmanager
     def bare(self, members: int) -> Iterator[Bare]:
         """See Place."""
-        with Child("group", PYTHON) as child:
+        with ChildProcess("group", PYTHON) as child:
             yield Bare(child, self._cluster, members)
 
     @contextmanager
-    def ours(self, members: int) -> Iterator[ByDriver]:
+    def ours(self, members: int) -> Iterator[DriverContender]:
         """See Place. Snapshots are read like those of the bare mechanism, not through the driver's server."""
         with tempfile.TemporaryDirectory(prefix="rbd-", dir="/tmp") as folder:
             driver = self._cluster.make_driver(Path(folder))
             driver.open_session(f"benchmark {uuid4()}")
             driver.start()
             try:
-                yield ByDriver(driver, members, lambda copy: self._found(driver, copy))
+                yield DriverContender(driver, members, lambda copy: self._found(driver, copy))
             finally:
                 driver.stop()
 
@@ -82,9 +82,9 @@ class OnCluster:
         return {"conf": str(self._cluster.conf), "pool": POOL, "user": USER, "python": PYTHON}
 
     def _found(self, driver: RbdDriver, copy: SnapshotSpec) -> JSON:
-        told = driver.snapshot(copy)
+        cut_evidence = driver.snapshot(copy)
         reached = {"conf": str(self._cluster.conf), "pool": POOL, "auth_username": USER}
-        return {**reached, "image": told["image"], "snap_id": told["snap_id"]}
+        return {**reached, "image": cut_evidence["image"], "snap_id": cut_evidence["snap_id"]}
 
 
 @contextmanager

@@ -22,10 +22,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.proof", description=__doc__)
     parser.add_argument("--cgsnapshots", type=int, default=10, metavar="N", help="how many are taken (10)")
     parser.add_argument("--controls", type=int, default=3, metavar="N", help="how many controls are made (3)")
-    asked = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     reason = disks.lacking()
     if reason is not None:
-        print(f"prove-postgres: cannot be played here: {reason}")
+        print(f"prove-postgres: cannot run here: {reason}")
         return 2
     began = time.monotonic()
     # A short directory name, because the system limits the length of socket paths.
@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     stage = Stage(root)
     try:
         stage.say(stage.served.start())
-        scenes.prove(stage, root, asked.cgsnapshots, asked.controls)
+        scenes.prove(stage, root, options.cgsnapshots, options.controls)
     except Exception as error:  # noqa: BLE001 - every failure is reported, with an exit code
         traceback.print_exc()
         print(f"\n{stage.served.log.read_text()[-3000:]}" if stage.served.log.exists() else "")

@@ -62,8 +62,8 @@ class Database:
         try:
             self._call("pg_ctl", "-D", self._data, "-w", "-t", 120, "-l", self._log, "-o", options, "start")
         except DatabaseBroken:
-            told = [line for line in self.log().splitlines() if "PANIC" in line or "FATAL" in line]
-            raise DatabaseBroken(told[0] if told else self.log()[-500:]) from None
+            lines = [line for line in self.log().splitlines() if "PANIC" in line or "FATAL" in line]
+            raise DatabaseBroken(lines[0] if lines else self.log()[-500:]) from None
 
     def stop(self) -> None:
         """Stop immediately, without a checkpoint; does nothing if it is not running."""
@@ -74,7 +74,7 @@ class Database:
         """Return a session in which every statement is a transaction."""
         return psycopg.connect(f"host={self._run} user=cg dbname=postgres", autocommit=True)
 
-    def ask(self, query: str) -> tuple[object, ...]:
+    def query_row(self, query: str) -> tuple[object, ...]:
         """Return the only row of a query. Raises: DatabaseBroken, if the server cannot answer it."""
         try:
             with self.connect() as session:
@@ -84,7 +84,7 @@ class Database:
         assert row is not None
         return row
 
-    def tell(self, *statements: str) -> None:
+    def execute(self, *statements: str) -> None:
         """Run statements, one transaction each."""
         with self.connect() as session:
             for statement in statements:
@@ -100,8 +100,8 @@ class Database:
     def run(self, name: str, *arguments: object) -> None:
         """Run one of PostgreSQL's client programs to its end. Raises: DatabaseBroken, with its output."""
         if self.client(name, *arguments).wait() != 0:
-            said = (self._run / f"{name}.log").read_text(errors="replace")
-            raise DatabaseBroken(f"{name} objects: {said.strip()[-500:]}")
+            output = (self._run / f"{name}.log").read_text(errors="replace")
+            raise DatabaseBroken(f"{name} failed: {output.strip()[-500:]}")
 
     def log(self) -> str:
         """Return the server's log."""
@@ -109,8 +109,8 @@ class Database:
 
     def redo_s(self) -> str:
         """Return how many seconds the last recovery took to replay the log, according to the server's log."""
-        told = [line for line in self.log().splitlines() if "redo done" in line]
-        return told[-1].rpartition("elapsed: ")[2].removesuffix(" s") if told else "0"
+        lines = [line for line in self.log().splitlines() if "redo done" in line]
+        return lines[-1].rpartition("elapsed: ")[2].removesuffix(" s") if lines else "0"
 
     @property
     def _log(self) -> Path:

@@ -36,7 +36,9 @@ class Load:
     def prepare(database: Database) -> None:
         """Create the tables."""
         database.run("pgbench", "-i", "-q", "-s", SCALE, "postgres")
-        database.tell("CREATE TABLE recorded (n bigint PRIMARY KEY, at timestamptz NOT NULL DEFAULT now())")
+        database.execute(
+            "CREATE TABLE recorded (n bigint PRIMARY KEY, at timestamptz NOT NULL DEFAULT now())"
+        )
 
     def mark(self) -> Mark:
         """Return the current state. Raises: AssertionError, if the recorder or pgbench has ended."""
@@ -49,14 +51,14 @@ class Load:
             )
         return mark
 
-    def go_on(self, rows: int) -> Mark:
+    def await_rows(self, rows: int) -> Mark:
         """Wait until this many more rows are committed, and return the state then."""
         goal = self._committed + rows
         with self._news:
             self._news.wait_for(lambda: self._committed >= goal, 60)
         mark = self.mark()
         if mark.committed < goal:
-            raise AssertionError(f"the recorder has come to a stop: {mark}")
+            raise AssertionError(f"the recorder has stopped: {mark}")
         return mark
 
     def __enter__(self) -> Load:

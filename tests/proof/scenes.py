@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tests.demo.stage import Stage
+from tests.proof.checks import check_recovered
 from tests.proof.database import Database, DatabaseBroken
 from tests.proof.load import Load, Mark
 from tests.proof.stage import MEMBERS, TYPE, database_on
-from tests.proof.verdict import judge
 
 _ROWS = 100
 """The minimum number of rows committed between two cgsnapshots."""
@@ -20,7 +20,7 @@ def prove(stage: Stage, root: Path, cgsnapshots: int, controls: int) -> None:
     """Run everything; the totals are in ``stage.figures``. Raises: AssertionError, if a check fails."""
     stage.title("A consistency group of two volumes, PostgreSQL's data on one and pg_wal on the other")
     group_id, volumes = _build(stage)
-    with database_on(stage, volumes, root / "original", fresh=True) as database:
+    with database_on(stage, volumes, root / "original", is_new=True) as database:
         database.make()
         database.start()
         Load.prepare(database)
@@ -57,7 +57,7 @@ def _build(stage: Stage) -> tuple[str, dict[str, str]]:
 
 def _recover(stage: Stage, folder: Path, load: Load, group_id: str, number: int) -> str:
     """Take a cgsnapshot, clone it, and check the clone."""
-    before = load.go_on(_ROWS)
+    before = load.await_rows(_ROWS)
     accepted = stage.client.cgsnapshots.create(f"proof-{number}", group_id, None)
     stage.finish(accepted)
     after = load.mark()
@@ -69,7 +69,7 @@ def _recover(stage: Stage, folder: Path, load: Load, group_id: str, number: int)
     copies = _clones(stage, cgsnapshot_id, clone_id)
     try:
         with database_on(stage, copies, folder) as database:
-            rows = judge(database, before, after)
+            rows = check_recovered(database, before, after)
         stage.say(
             f"cgsnapshot {number + 1}: {rows} rows, {rows - before.committed} of them committed during "
             f"the call; redo {database.redo_s()} s; balances equal, pg_amcheck clean"
@@ -100,7 +100,7 @@ def _control(stage: Stage, folder: Path, database: Database, volumes: Mapping[st
         )
         snapshots[name] = stage.make(asked)
         if name == "wal":
-            database.tell("SELECT pg_switch_wal()", "CHECKPOINT", "SELECT pg_switch_wal()", "CHECKPOINT")
+            database.execute("SELECT pg_switch_wal()", "CHECKPOINT", "SELECT pg_switch_wal()", "CHECKPOINT")
     copies = {
         name: stage.make(
             stage.client.volumes.create(
@@ -117,7 +117,7 @@ def _control(stage: Stage, folder: Path, database: Database, volumes: Mapping[st
     }
     try:
         with database_on(stage, copies, folder) as torn:
-            judge(torn, _NOTHING, Mark(2**62, 0))
+            check_recovered(torn, _NOTHING, Mark(2**62, 0))
         stage.say(f"{folder.name}: recovered, which proves nothing")
         is_broken = False
     except DatabaseBroken as error:

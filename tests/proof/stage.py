@@ -15,26 +15,27 @@ TYPE = "database"
 
 
 @contextmanager
-def mounted(stage: Stage, volume_id: str, folder: Path, *, fresh: bool = False) -> Iterator[Path]:
-    """Expose a volume as a file, attach and mount it; ``fresh`` makes a file system first."""
+def mounted(stage: Stage, volume_id: str, folder: Path, *, is_new: bool = False) -> Iterator[Path]:
+    """Expose a volume as a file, attach and mount it; ``is_new`` makes a file system on it first."""
     with ExitStack() as undo:
         path = Path(stage.client.volumes.connect(volume_id, as_file=True)["data"]["path"])
         # The service removes the file if it is running; ending the service removes it in any case.
         undo.callback(_withdraw, stage, volume_id)
         device = undo.enter_context(loop_device(path))
-        if fresh:
+        if is_new:
             run("mkfs.ext4", "-q", device)
         yield undo.enter_context(file_system(device, folder))
 
 
 @contextmanager
 def database_on(
-    stage: Stage, volumes: Mapping[str, str], folder: Path, *, fresh: bool = False
+    stage: Stage, volumes: Mapping[str, str], folder: Path, *, is_new: bool = False
 ) -> Iterator[Database]:
     """Mount the volumes, given by member, and yield a database on them, which is stopped at the end."""
     with ExitStack() as undo:
         data, wal = (
-            undo.enter_context(mounted(stage, volumes[name], folder / name, fresh=fresh)) for name in MEMBERS
+            undo.enter_context(mounted(stage, volumes[name], folder / name, is_new=is_new))
+            for name in MEMBERS
         )
         database = Database(data, wal, folder / "run")
         undo.callback(database.stop)

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.soak.soak import SQLITE, NewUrl, life, live, soak
+from tests.soak.soak import SQLITE, NewUrl, make_life, run_life, soak
 from tests.support.postgres import postgres_server
 
 DATABASES = ("sqlite", "postgresql")
@@ -23,12 +23,14 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=500)
     parser.add_argument("--life", type=int, help="play this life of the soak alone, as after a failure in it")
     parser.add_argument("--databases", default=",".join(DATABASES), help="any of %(default)s")
-    asked = parser.parse_args()
-    names = asked.databases.split(",")
+    options = parser.parse_args()
+    names = options.databases.split(",")
     if unknown := set(names) - set(DATABASES):
         parser.error(f"no databases of ours: {', '.join(sorted(unknown))}")
-    again = f"python -m tests.soak --seed {asked.seed} --kills {asked.kills} --databases {asked.databases}"
-    _tell(f"soak: {again}")
+    again = (
+        f"python -m tests.soak --seed {options.seed} --kills {options.kills} --databases {options.databases}"
+    )
+    _print_line(f"soak: {again}")
     started = time.monotonic()
     with ExitStack() as stack:
         databases: dict[str, NewUrl] = {}
@@ -38,22 +40,22 @@ def main() -> int:
                     SQLITE[name] if name in SQLITE else stack.enter_context(postgres_server()).new_url
                 )
             except (pytest.skip.Exception, ImportError) as missing:
-                _tell(f"soak: without {name}, {missing}")
+                _print_line(f"soak: without {name}, {missing}")
         if not databases:
             return 0
-        if asked.life is None:
-            total = soak(asked.seed, asked.kills, _tell, databases)
+        if options.life is None:
+            total = soak(options.seed, options.kills, _print_line, databases)
         else:
-            total = live(life(asked.seed, asked.life, databases), asked.kills, _tell)
+            total = run_life(make_life(options.seed, options.life, databases), options.kills, _print_line)
     for what in total.wrong:
-        _tell(f"soak: {what}")
+        _print_line(f"soak: {what}")
     took = time.monotonic() - started
-    said = f"INCONSISTENT, again with: {again} --life N;" if total.wrong else "ok"
-    _tell(f"soak: {said} seed={asked.seed} {total} seconds={took:.0f}")
+    result = f"INCONSISTENT, again with: {again} --life N;" if total.wrong else "ok"
+    _print_line(f"soak: {result} seed={options.seed} {total} seconds={took:.0f}")
     return 1 if total.wrong else 0
 
 
-def _tell(line: str) -> None:
+def _print_line(line: str) -> None:
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
 

@@ -26,8 +26,8 @@ from dataclasses import dataclass, field
 from cgflow.drivers.conformance.write_order_checker import OrderedWriters, Progress, Write, check
 from cgflow.drivers.contract import SnapshotSpec, VolumeSpec
 from cgflow.errors import AmbiguousDriverError
-from tests.soak.stubborn import Volume, persist
-from tests.soak.ways import CONTROLS, RIGHT, SoakVariant
+from tests.soak.retrying import RetryingVolume, retry_call
+from tests.soak.variants import CONTROLS, CORRECT, SoakVariant
 from tests.support.qsd import Bench, group_of
 
 MEMBERS = 4
@@ -102,10 +102,15 @@ class Keeper:
     """Takes cgsnapshots, deletes them, and has chains shortened, until it is stopped."""
 
     def __init__(
-        self, bench: Bench, volumes: list[VolumeSpec], chance: random.Random, total: Total, way: SoakVariant
+        self,
+        bench: Bench,
+        volumes: list[VolumeSpec],
+        chance: random.Random,
+        total: Total,
+        variant: SoakVariant,
     ) -> None:
         self._bench, self._volumes, self._chance, self._total = bench, volumes, chance, total
-        self._way = way
+        self._variant = variant
         self._number = 0
         self.kept: list[tuple[list[SnapshotSpec], Progress, Progress]] = []
 
@@ -113,12 +118,12 @@ class Keeper:
         """Take a cgsnapshot, delete one if there are many, compact what is due."""
         driver = self._bench.driver
         self._number += 1
-        copies = self._way.copies(self._volumes, f"c{self._number}")
+        copies = self._variant.copies(self._volumes, f"c{self._number}")
         for copy in copies:
-            persist(lambda copy=copy: driver.prepare(copy))  # type: ignore[misc]
+            retry_call(lambda copy=copy: driver.prepare(copy))  # type: ignore[misc]
         before = writer.progress()
         try:
-            self._way.cut(driver, copies, writer)
+            self._variant.cut(driver, copies, writer)
         except AmbiguousDriverError:
             self._total.lost_cuts += 1
             self._delete(copies)
@@ -127,15 +132,17 @@ class Keeper:
             self.kept.append((copies, before, writer.progress()))
         while len(self.kept) > KEPT:
             self._delete(self.kept.pop(self._chance.choice((0, 0, -2)))[0])
-        for due in persist(driver.compactions_due):
-            self._total.compacted += bool(persist(lambda due=due: driver.compact_volume(due, 20)))  # type: ignore[misc]
+        for due in retry_call(driver.compactions_due):
+            self._total.compacted += bool(retry_call(lambda due=due: driver.compact_volume(due, 20)))  # type: ignore[misc]
 
     def check(self) -> list[str]:
         """Return what is wrong with the kept cgsnapshots, and delete them."""
         driver, wrong = self._bench.driver, []
         for copies, before, after in self.kept:
             disks = [
-                Volume(lambda copy=copy: str(persist(lambda: driver.export_snapshot(copy)).data["uri"]))  # type: ignore[misc]
+                RetryingVolume(
+                    lambda copy=copy: str(retry_call(lambda: driver.export_snapshot(copy)).data["uri"])
+                )  # type: ignore[misc]
                 for copy in copies
             ]
             found = check([disk.read for disk in disks], before, after)
@@ -144,22 +151,25 @@ class Keeper:
                 wrong.append(f"cgsnapshot {copies[0].cgsnapshot_id}: {found}")
             for disk, copy in zip(disks, copies, strict=True):
                 disk.close()
-                persist(lambda copy=copy: driver.unexport_snapshot(copy))  # type: ignore[misc]
+                retry_call(lambda copy=copy: driver.unexport_snapshot(copy))  # type: ignore[misc]
         return wrong
 
     def _delete(self, copies: list[SnapshotSpec]) -> None:
         for copy in copies:
-            persist(lambda copy=copy: self._bench.driver.delete_snapshot(copy))  # type: ignore[misc]
+            retry_call(lambda copy=copy: self._bench.driver.delete_snapshot(copy))  # type: ignore[misc]
 
 
 def soak(
-    rounds: int, seed: int, tell: Callable[[str], None] = lambda _: None, way: SoakVariant = RIGHT
+    rounds: int,
+    seed: int,
+    report_line: Callable[[str], None] = lambda _: None,
+    variant: SoakVariant = CORRECT,
 ) -> Total:
     """Run rounds on the same group, until there were enough or something is wrong."""
     chance, total = random.Random(seed), Total()
     with _group() as (bench, volumes, killer):
-        keeper = Keeper(bench, volumes, chance, total, way)
-        disks = [[_of(bench, volume, way) for volume in volumes] for _ in range(WRITERS)]
+        keeper = Keeper(bench, volumes, chance, total, variant)
+        disks = [[_connect(bench, volume, variant) for volume in volumes] for _ in range(WRITERS)]
         with OrderedWriters([_write(mine) for mine in disks], len(volumes)) as writer:
             while total.rounds < rounds and not total.wrong:
                 _round(killer, keeper, writer, chance, total)
@@ -169,9 +179,9 @@ def soak(
                     if not found.is_consistent:
                         total.wrong.append(f"the volumes: {found}")
                     total.wrong += keeper.check()
-                total.wrong += persist(bench.driver.inventory).problems
+                total.wrong += retry_call(bench.driver.inventory).problems
                 total.rounds, total.writes = total.rounds + 1, writer.progress().acknowledged
-                tell(f"soak: daemons round={total.rounds} {total}")
+                report_line(f"soak: daemons round={total.rounds} {total}")
         for disk in (disk for mine in disks for disk in mine):
             disk.close()
     return total
@@ -200,7 +210,7 @@ def _let_write(writer: OrderedWriters, more: int) -> None:
         raise AssertionError("the writers have come to a stop")
 
 
-def _write(disks: list[Volume]) -> Write:
+def _write(disks: list[RetryingVolume]) -> Write:
     return lambda member, offset_bytes, data: disks[member].write(offset_bytes, data)
 
 
@@ -219,19 +229,20 @@ def _group() -> Iterator[tuple[Bench, list[VolumeSpec], Killer]]:
         bench.clean()
 
 
-def _of(bench: Bench, volume: VolumeSpec, way: SoakVariant) -> Volume:
-    return way.connect(lambda: str(bench.driver.connection(volume).data["uri"]))
+def _connect(bench: Bench, volume: VolumeSpec, variant: SoakVariant) -> RetryingVolume:
+    return variant.connect(lambda: str(bench.driver.connection(volume).data["uri"]))
 
 
-def unseen(seed: int, tell: Callable[[str], None] = lambda _: None) -> list[str]:
+def undetected_controls(seed: int, report_line: Callable[[str], None] = lambda _: None) -> list[str]:
     """Run a round of each control; return the faults that were not found."""
-    blind = []
+    undetected = []
     for control in CONTROLS:
-        wrong = soak(1, seed, way=control).wrong
+        wrong = soak(1, seed, variant=control).wrong
         found = control.is_found(wrong)
-        tell(f"soak: daemons control that {control.does}: {'found' if found else 'NOT FOUND'}, {wrong[:1]}")
-        blind += [] if found else [control.does]
-    return blind
+        result = "found" if found else "NOT FOUND"
+        report_line(f"soak: daemons control that {control.description}: {result}, {wrong[:1]}")
+        undetected += [] if found else [control.description]
+    return undetected
 
 
 def main() -> int:
@@ -239,18 +250,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.soak.daemons", description=__doc__)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().getrandbits(32))
     parser.add_argument("--rounds", type=int, default=40)
-    asked = parser.parse_args()
-    blind = unseen(asked.seed, _tell)
-    total = soak(asked.rounds, asked.seed, _tell)
+    options = parser.parse_args()
+    undetected = undetected_controls(options.seed, _print_line)
+    total = soak(options.rounds, options.seed, _print_line)
     for what in total.wrong:
-        _tell(f"soak: {what}")
-    said = "WRONG" if total.wrong else "BLIND" if blind else "ok"
-    controls = f"controls={len(CONTROLS) - len(blind)} of {len(CONTROLS)} found"
-    _tell(f"soak: daemons {said} seed={asked.seed} {total} {controls}")
-    return 1 if total.wrong or blind else 0
+        _print_line(f"soak: {what}")
+    result = "WRONG" if total.wrong else "BLIND" if undetected else "ok"
+    controls = f"controls={len(CONTROLS) - len(undetected)} of {len(CONTROLS)} found"
+    _print_line(f"soak: daemons {result} seed={options.seed} {total} {controls}")
+    return 1 if total.wrong or undetected else 0
 
 
-def _tell(line: str) -> None:
+def _print_line(line: str) -> None:
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
 

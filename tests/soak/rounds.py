@@ -64,24 +64,24 @@ class SeededFailures(StepFaults):
 def set_up_life(job: Round) -> None:
     """Create the schema, a type, unlimited quotas, and a group of two volumes."""
     upgrade(database_url(job))
-    _mint_from(job)
+    _seed_new_ids(job)
     with alone(job) as moments, opened(job, moments) as world:
         world.quota(snapshots=-1, volumes=-1, consistencygroups=-1, gigabytes=-1)
         world.group_of(2)
 
 
-def begin(job: Round) -> None:
+def start_operations(job: Round) -> None:
     """Resume unfinished flows, start random operations beside them, and wait for the end of all."""
     chance = random.Random(f"{job.seed} {job.number}")
-    _run(job, lambda world: _some(world, chance, job.orderly))
+    _run(job, lambda world: _start_random_operations(world, chance, job.orderly))
 
 
-def go_on(job: Round) -> None:
+def resume_flows(job: Round) -> None:
     """Resume unfinished flows and wait for their end."""
     _run(job, lambda _: iter(()))
 
 
-def end(job: Round) -> None:
+def finish_and_check(job: Round) -> None:
     """Resume unfinished flows without failures, retry failed undos, and check everything."""
     with alone(job) as moments:
         before = history_on_disk(job)
@@ -96,10 +96,10 @@ def end(job: Round) -> None:
                 f"a flow ended as {now.state}" for now in after if now.state is FlowState.ROLLBACK_FAILED
             ]
             problems = [*history_faults(world, before, job.known), *stuck]
-            report(job, world, problems, [], retries=sum(map(_retries, after)))
+            report(job, world, problems, [], retries=sum(map(_count_retries, after)))
 
 
-def _retries(flow: StoredHistory) -> int:
+def _count_retries(flow: StoredHistory) -> int:
     return sum(event.to_state == states.RETRYING for event in flow.events)
 
 
@@ -107,7 +107,7 @@ def _run(job: Round, begin_with: Callable[[World], Iterator[Accepted]]) -> None:
     with alone(job) as moments:
         before = history_on_disk(job)
         flows.service.define = SeededFailures(f"{job.seed} {job.number}").define  # type: ignore[attr-defined]
-        _mint_from(job)
+        _seed_new_ids(job)
         moments.arm()
         with opened(job, moments) as world:
             begun = list(begin_with(world))
@@ -115,18 +115,18 @@ def _run(job: Round, begin_with: Callable[[World], Iterator[Accepted]]) -> None:
                 world.finish(it)
 
 
-def _mint_from(job: Round) -> None:
+def _seed_new_ids(job: Round) -> None:
     """Derive ids from the seed too, because the choice of failures depends on them."""
     chance = random.Random(f"ids {job.seed} {job.number}")
     minted = SimpleNamespace(uuid4=lambda: uuid.UUID(int=chance.getrandbits(128), version=4))
     flows.runtime.uuid = minted  # type: ignore[assignment]
 
 
-def _some(world: World, chance: random.Random, orderly: bool) -> Iterator[Accepted]:
+def _start_random_operations(world: World, chance: random.Random, orderly: bool) -> Iterator[Accepted]:
     """Start a few operations that are possible; refusals are expected."""
     for _ in range(OPERATIONS_A_ROUND):
         try:
-            it = chance.choice(_possible(world))()
+            it = chance.choice(_possible_operations(world))()
         except CgflowError:
             continue
         if orderly:
@@ -134,7 +134,7 @@ def _some(world: World, chance: random.Random, orderly: bool) -> Iterator[Accept
         yield it
 
 
-def _possible(world: World) -> list[Callable[[], Accepted]]:
+def _possible_operations(world: World) -> list[Callable[[], Accepted]]:
     groups, volumes, cuts = (world.all(noun) for noun in ("consistencygroup", "volume", "cgsnapshot"))
     able: list[Callable[[], Accepted]] = []
     if len(groups) < 4:

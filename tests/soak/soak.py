@@ -58,7 +58,7 @@ class Life:
 def soak(
     seed: int,
     kills: int,
-    tell: Callable[[str], None] = lambda _: None,
+    report_line: Callable[[str], None] = lambda _: None,
     databases: Mapping[str, NewUrl] = SQLITE,
 ) -> Tally:
     """Run until this many processes were killed or something is wrong; lives use the databases in turn."""
@@ -66,21 +66,21 @@ def soak(
     with ThreadPoolExecutor(WORKERS) as pool:
         while total.kills < kills and not total.wrong:
             # Run as many lives at once as there are processors, and divide the remaining kills among them.
-            lives = [life(seed, each, databases) for each in range(number, number + WORKERS)]
+            lives = [make_life(seed, each, databases) for each in range(number, number + WORKERS)]
             number += WORKERS
             share = -(-(kills - total.kills) // WORKERS)
-            begun = [pool.submit(live, each, share, tell) for each in lives]
+            begun = [pool.submit(run_life, each, share, report_line) for each in lives]
             total = sum((done.result() for done in begun), total)
     return total
 
 
-def life(seed: int, number: int, databases: Mapping[str, NewUrl] = SQLITE) -> Life:
+def make_life(seed: int, number: int, databases: Mapping[str, NewUrl] = SQLITE) -> Life:
     """Return the n-th life of a soak."""
     name = list(databases)[number % len(databases)]
     return Life(seed, number, name, databases[name])
 
 
-def live(it: Life, kills: int, tell: Callable[[str], None] = lambda _: None) -> Tally:
+def run_life(it: Life, kills: int, report_line: Callable[[str], None] = lambda _: None) -> Tally:
     """Run rounds on one state, which is kept if something is wrong."""
     folder = Path(tempfile.mkdtemp(prefix="cgflow-soak-"))
     chance = random.Random(f"{it.seed} {it.number}")
@@ -91,11 +91,11 @@ def live(it: Life, kills: int, tell: Callable[[str], None] = lambda _: None) -> 
     total = Tally()
     for number in range(ROUNDS_A_LIFE):
         job = replace(job, seed=chance.getrandbits(32), known=tuple(history_on_disk(replace(job, known=()))))
-        played = _play(job, chance)
+        played = _run_round(job, chance)
         total += replace(played, databases=Counter({it.database: played.kills}))
         where = f"seed={it.seed} life={it.number} ({it.database}) round={number}"
         deaths = ", ".join(map(str, played.deaths)) or "nowhere"
-        tell(f"soak: {where} kills={total.kills} flows={total.flows} killed {deaths}")
+        report_line(f"soak: {where} kills={total.kills} flows={total.flows} killed {deaths}")
         if total.wrong:
             kept = f"{where}, killed {deaths}, state kept in {folder}"
             return replace(total, wrong=tuple(f"{kept}: {what}" for what in total.wrong))
@@ -105,7 +105,7 @@ def live(it: Life, kills: int, tell: Callable[[str], None] = lambda _: None) -> 
     return total
 
 
-def _play(job: Round, chance: random.Random) -> Tally:
+def _run_round(job: Round, chance: random.Random) -> Tally:
     """Start operations, kill, resume, kill again; finally wait for the end of all flows and check."""
     deaths = []
     for number, (do, aimed) in enumerate(_plan(chance)):
@@ -123,8 +123,8 @@ def _plan(chance: random.Random) -> Iterator[tuple[Callable[[Round], None], dict
     kill_in, moments = chance.choice(AIMS)
     if kill_in is None:
         moments = BEGIN_MOMENTS
-    yield rounds.begin, {"kill_at": chance.randint(1, moments), "kill_in": kill_in}
+    yield rounds.start_operations, {"kill_at": chance.randint(1, moments), "kill_in": kill_in}
     for _ in range(chance.randint(1, 3)):
         kill_in, moments = chance.choice(AIMS)
-        yield rounds.go_on, {"kill_at": chance.randint(1, moments), "kill_in": kill_in}
-    yield rounds.end, {}
+        yield rounds.resume_flows, {"kill_at": chance.randint(1, moments), "kill_in": kill_in}
+    yield rounds.finish_and_check, {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.soak import daemons
-from tests.soak.soak import life, live, soak
+from tests.soak.soak import make_life, run_life, soak
 from tests.support.kill_points import EXECUTE, REVERT
 from tests.support.qsd import require_qsd
 
@@ -25,9 +25,9 @@ def test_random_kills_leave_nothing_inconsistent() -> None:
 
 @pytest.mark.slow
 def test_the_seed_of_an_orderly_life_says_who_dies_where() -> None:
-    it = life(1, 1)
+    it = make_life(1, 1)
     assert it.orderly
-    first, second = live(it, 6), live(it, 6)
+    first, second = run_life(it, 6), run_life(it, 6)
     assert first.deaths == second.deaths
     assert first.flows == second.flows
 
@@ -49,4 +49,4 @@ def test_a_storage_daemon_that_is_killed_loses_nothing_that_was_acknowledged() -
 @pytest.mark.timeout(300)
 def test_a_soak_of_the_storage_daemon_finds_the_faults_of_its_controls() -> None:
     require_qsd()
-    assert daemons.unseen(seed=3) == []
+    assert daemons.undetected_controls(seed=3) == []

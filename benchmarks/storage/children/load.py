@@ -9,11 +9,11 @@ import time
 from contextlib import ExitStack
 from dataclasses import asdict
 
-from reach import CGFLOW, opened
+from reach import CGFLOW, connect
 
 sys.path.append(str(CGFLOW / "drivers" / "conformance"))
 
-from write_order_checker import Moment, OrderedWriters, check  # noqa: E402 - needs the path added above
+from write_order_checker import OrderedWriters, Progress, check  # noqa: E402 - needs the path added above
 
 
 class Timed:
@@ -36,36 +36,36 @@ class Timed:
 
 
 class Calls:
-    """The load, from ``begin`` to ``end``."""
+    """The load, from ``start`` to ``stop``."""
 
     def __init__(self):
         self._held = ExitStack()
         self._pause = ExitStack()
 
-    def begin(self, members, writers):
-        """Connect to the members; the writers are paused until ``go_on``."""
+    def start(self, members, writers):
+        """Connect to the members; the writers are paused until ``resume``."""
         self._members = [self._open(self._held, address) for address in members]
         self._timed = [Timed(self._members) for _ in range(writers)]
         self._writers = OrderedWriters(self._timed, len(members))
-        self.rest()
+        self.pause()
         self._held.enter_context(self._writers)
 
-    def end(self):
+    def stop(self):
         """Stop the writers, and raise their errors."""
         self._pause.close()
         self._held.close()
 
-    def rest(self):
+    def pause(self):
         """Pause the writers."""
-        self._pause.enter_context(self._writers.resting())
+        self._pause.enter_context(self._writers.paused())
 
-    def go_on(self):
+    def resume(self):
         """Resume the writers."""
         self._pause.close()
 
-    def moment(self):
+    def progress(self):
         """Return the progress of the writers."""
-        now = self._writers.moment()
+        now = self._writers.progress()
         return {"low": now.low, "above": sorted(now.above), "issued": now.issued}
 
     def await_progress(self, count):
@@ -76,14 +76,14 @@ class Calls:
         """Return the longest write in progress between two times, in seconds."""
         return max(timed.longest_s(began, ended) for timed in self._timed)
 
-    def check(self, copies, before, after):
-        """Check the snapshots of a cut that was made between two moments."""
-        moments = [Moment(each["low"], frozenset(each["above"]), each["issued"]) for each in (before, after)]
+    def check(self, snapshots, before, after):
+        """Check the snapshots of a cut that was made between two progress values."""
+        times = [Progress(each["low"], frozenset(each["above"]), each["issued"]) for each in (before, after)]
         with ExitStack() as held:
-            return asdict(check([self._open(held, address).read for address in copies], *moments))
+            return asdict(check([self._open(held, address).read for address in snapshots], *times))
 
     @staticmethod
     def _open(held, address):
-        reached = opened(address)
-        held.callback(reached.close)
-        return reached
+        client = connect(address)
+        held.callback(client.close)
+        return client

@@ -79,7 +79,7 @@ class Image:
         return cls._pools[key][1]
 
 
-def opened(address):
+def connect(address):
     """Connect to a volume or a snapshot; return an object with ``write``, ``read`` and ``close``."""
     if "uri" in address:
         return NbdClient.from_uri(address["uri"])

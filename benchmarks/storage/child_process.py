@@ -13,7 +13,7 @@ PROGRAM = Path(__file__).with_name("children") / "main.py"
 END_S = 20
 
 
-class Child:
+class ChildProcess:
     """A process that executes the calls of a module in ``children`` one by one. Its methods are the calls."""
 
     def __init__(self, module: str, python: str = sys.executable) -> None:
@@ -27,14 +27,14 @@ class Child:
             start_new_session=True,
         )
 
-    def __enter__(self) -> Child:
+    def __enter__(self) -> ChildProcess:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
 
     def __getattr__(self, call: str) -> Callable[..., Any]:
-        return lambda **args: self._ask(call, args)
+        return lambda **args: self._call(call, args)
 
     def close(self) -> None:
         """Wait for the process to end; kill it after ``END_S`` seconds."""
@@ -48,14 +48,14 @@ class Child:
             self._process.wait()
         self._process.stdout.close()
 
-    def _ask(self, call: str, args: dict[str, Any]) -> Any:
+    def _call(self, call: str, args: dict[str, Any]) -> Any:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         print(json.dumps({"call": call, "args": args}), file=self._process.stdin, flush=True)
         line = self._process.stdout.readline()
         if not line:
-            raise RuntimeError(f"the process of {self._module} ended while it was asked to {call}")
+            raise RuntimeError(f"the process of {self._module} ended during the call {call}")
         answer = json.loads(line)
         if "error" in answer:
-            raise RuntimeError(f"{self._module} could not {call}: {answer['error']}")
+            raise RuntimeError(f"{self._module} failed in {call}: {answer['error']}")
         return answer["value"]

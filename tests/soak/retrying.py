@@ -9,12 +9,12 @@ from typing import TypeVar
 from cgflow.errors import AmbiguousDriverError, BusyDriverError
 from tests.support.nbd_client import NbdClient
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Answer")
 
-PATIENCE_S = 60.0
+RETRY_S = 60.0
 
 
-class Volume:
+class RetryingVolume:
     """A client of a volume that retries: each write is durable, and repeated until it is acknowledged."""
 
     def __init__(self, find: Callable[[], str]) -> None:
@@ -23,18 +23,18 @@ class Volume:
 
     def write(self, offset: int, data: bytes, *, fua: bool = False) -> None:
         del fua
-        self._insist(lambda client: client.write(offset, data, fua=True))
+        self._retry(lambda client: client.write(offset, data, fua=True))
 
     def read(self, offset: int, length: int) -> bytes:
-        return self._insist(lambda client: client.read(offset, length)) or b""
+        return self._retry(lambda client: client.read(offset, length)) or b""
 
     def close(self) -> None:
         if self._client is not None:
             self._client.close()
             self._client = None
 
-    def _insist(self, ask: Callable[[NbdClient], bytes | None]) -> bytes | None:
-        until = time.monotonic() + PATIENCE_S
+    def _retry(self, ask: Callable[[NbdClient], bytes | None]) -> bytes | None:
+        until = time.monotonic() + RETRY_S
         while True:
             try:
                 if self._client is None:
@@ -47,12 +47,12 @@ class Volume:
                 time.sleep(0.002)
 
 
-def insist(call: Callable[[], Answer]) -> Answer:
+def retry_cut(call: Callable[[], Result]) -> Result:
     """Retry a call while it is busy, and once if its result was lost.
 
     Raises: AmbiguousDriverError, if the retry's result is unknown too.
     """
-    until, lost = time.monotonic() + PATIENCE_S, 0
+    until, lost = time.monotonic() + RETRY_S, 0
     while True:
         try:
             return call()
@@ -66,9 +66,9 @@ def insist(call: Callable[[], Answer]) -> Answer:
             time.sleep(0.01)
 
 
-def persist(call: Callable[[], Answer]) -> Answer:
+def retry_call(call: Callable[[], Result]) -> Result:
     """Retry a call until it succeeds or ``PATIENCE_S`` is over. For every call but a cut."""
-    until = time.monotonic() + PATIENCE_S
+    until = time.monotonic() + RETRY_S
     while True:
         try:
             return call()

@@ -11,7 +11,7 @@ SELECT (SELECT sum(abalance) FROM pgbench_accounts), (SELECT sum(bbalance) FROM 
 """
 
 
-def judge(database: Database, before: Mark, after: Mark) -> int:
+def check_recovered(database: Database, before: Mark, after: Mark) -> int:
     """Start a database on a snapshot, check all of it, and return the number of its rows.
 
     ``before`` and ``after`` were taken before and after the call that took the snapshot.
@@ -21,18 +21,18 @@ def judge(database: Database, before: Mark, after: Mark) -> int:
     database.adopt()
     database.start()
     if "automatic recovery in progress" not in database.log():
-        raise DatabaseBroken("it found nothing to recover, so it was not copied at work")
-    counted = database.ask("SELECT count(*), min(n), max(n) FROM recorded")
+        raise DatabaseBroken("it found nothing to recover, so it was not copied while it ran")
+    counted = database.query_row("SELECT count(*), min(n), max(n) FROM recorded")
     count, low, high = (0 if value is None else int(str(value)) for value in counted)
     if count == 0:
-        raise DatabaseBroken("it has no rows at all")
+        raise DatabaseBroken("it has no rows")
     if (low, high) != (1, count):
         raise DatabaseBroken(f"of {high} rows {high - count} are missing")
     if count < before.committed:
         raise DatabaseBroken(f"{before.committed - count} rows are lost that were committed before the call")
     if count > after.begun:
-        raise DatabaseBroken(f"{count - after.begun} rows are there that were begun after the call")
-    balances = database.ask(_BALANCES)
+        raise DatabaseBroken(f"{count - after.begun} rows were begun after the call")
+    balances = database.query_row(_BALANCES)
     if len(set(balances)) != 1:
         raise DatabaseBroken(f"the balances differ: {balances}")
     database.run("pg_amcheck", "--install-missing", "--heapallindexed", "postgres")

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 
 import pytest
 
-from benchmarks.storage import btrfs, cuts, neighbours, qsd, rbd, whole
+from benchmarks.storage import btrfs, cuts, neighbours, qsd, rbd, whole_operation
 from benchmarks.storage.place import Place
 from benchmarks.storage.tables import Row, print_table
 
@@ -51,7 +51,7 @@ def run(kinds: Sequence[str] = tuple(KINDS), only: str | None = None) -> dict[st
     tables: dict[str, Callable[[], list[Row]]] = {
         "cuts": lambda: print_table("Cuts under load, ms", CUT, _each(kinds, cuts.run)),
         "control": lambda: print_table("Members cut one by one", CONTROL, _each(kinds, cuts.control)),
-        "whole": lambda: print_table("Whole operations, ms", WHOLE, _each(kinds, whole.run)),
+        "whole": lambda: print_table("Whole operations, ms", WHOLE, _each(kinds, whole_operation.run)),
         "neighbours": lambda: print_table("Among other volumes, ms", NEIGHBOURS, _pairs(kinds)),
     }
     return {name: table() for name, table in tables.items() if only in (None, name)}

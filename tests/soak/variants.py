@@ -13,7 +13,7 @@ from functools import partial
 from cgflow.drivers.conformance.write_order_checker import OrderedWriters
 from cgflow.drivers.contract import SnapshotSpec, VolumeSpec
 from cgflow.drivers.qsd.driver import QsdDriver
-from tests.soak.stubborn import Volume, insist
+from tests.soak.retrying import RetryingVolume, retry_cut
 from tests.support.qsd import snapshots_of
 
 FORGOTTEN = 3
@@ -24,28 +24,28 @@ AHEAD = 16
 
 Copies = Callable[[list[VolumeSpec], str], list[SnapshotSpec]]
 Cut = Callable[[QsdDriver, list[SnapshotSpec], OrderedWriters], object]
-Connect = Callable[[Callable[[], str]], Volume]
+Connect = Callable[[Callable[[], str]], RetryingVolume]
 
 
-def together(driver: QsdDriver, copies: list[SnapshotSpec], _: OrderedWriters) -> None:
+def cut_together(driver: QsdDriver, copies: list[SnapshotSpec], _: OrderedWriters) -> None:
     """Cut all members at one instant."""
-    insist(lambda: driver.cut(copies[0].cgsnapshot_id, "g", copies))
+    retry_cut(lambda: driver.cut(copies[0].cgsnapshot_id, "g", copies))
 
 
-def apart(volumes: list[VolumeSpec], name: str) -> list[SnapshotSpec]:
+def separate_snapshots_of(volumes: list[VolumeSpec], name: str) -> list[SnapshotSpec]:
     """Return snapshots of which each is a cgsnapshot of its own."""
     return [replace(copy, cgsnapshot_id=copy.id) for copy in snapshots_of(volumes, name)]
 
 
-def one_by_one(driver: QsdDriver, copies: list[SnapshotSpec], writer: OrderedWriters) -> None:
+def cut_one_by_one(driver: QsdDriver, copies: list[SnapshotSpec], writer: OrderedWriters) -> None:
     """Cut one member after the other, with writes between them that depend on each other."""
     for copy in copies:
-        insist(partial(driver.cut, copy.cgsnapshot_id, "g", [copy]))
+        retry_cut(partial(driver.cut, copy.cgsnapshot_id, "g", [copy]))
         writer.await_progress(AHEAD)
         writer.await_progress(AHEAD)
 
 
-class Forgetful(Volume):
+class ForgetfulVolume(RetryingVolume):
     """A client that acknowledges one write without making it."""
 
     def __init__(self, find: Callable[[], str]) -> None:
@@ -60,22 +60,27 @@ class Forgetful(Volume):
 
 @dataclass(frozen=True)
 class SoakVariant:
-    """How a soak cuts and writes; for a control, ``finds`` is the fault that must be reported."""
+    """How a soak cuts and writes; for a control, ``expected_fault`` is the fault that must be reported."""
 
-    does: str
+    description: str
     copies: Copies = snapshots_of
-    cut: Cut = together
-    connect: Connect = Volume
-    finds: tuple[str, str] = ("", "")
+    cut: Cut = cut_together
+    connect: Connect = RetryingVolume
+    expected_fault: tuple[str, str] = ("", "")
 
     def is_found(self, wrong: list[str]) -> bool:
         """Return whether one of the reported faults is the expected one."""
-        what, how = self.finds
+        what, how = self.expected_fault
         return any(one.startswith(what) and how in one for one in wrong)
 
 
-RIGHT = SoakVariant("cuts at one instant and makes every write")
+CORRECT = SoakVariant("cuts at one instant and makes every write")
 CONTROLS = (
-    SoakVariant("cuts one by one", copies=apart, cut=one_by_one, finds=("cgsnapshot ", "order: ")),
-    SoakVariant("forgets writes", connect=Forgetful, finds=("the volumes: ", "lost: ")),
+    SoakVariant(
+        "cuts one by one",
+        copies=separate_snapshots_of,
+        cut=cut_one_by_one,
+        expected_fault=("cgsnapshot ", "order: "),
+    ),
+    SoakVariant("forgets writes", connect=ForgetfulVolume, expected_fault=("the volumes: ", "lost: ")),
 )
