@@ -99,7 +99,7 @@ def test_folders_of_another_service(bench: Bench) -> None:
     bench.driver = QsdDriver(bench.state_dir)
     with world(bench.root, bench.driver) as w:
         (problem,) = [one for one in audit(w.runtime).findings if one.code == "backend.problem"]
-        assert "holds layers and has no manifest" in problem.message
+        assert "contains layers but no manifest" in problem.message
         expected = {f"group.orphan:{group_id}", f"volume.orphan:{volume_id}", problem.id}
         assert set(found(w)) == expected
         repaired(w, "volume.orphan")

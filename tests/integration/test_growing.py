@@ -91,7 +91,7 @@ def test_a_volume_in_use_grows_when_its_client_lets_go_and_nothing_is_lost(share
     with writing(uri) as writer:
         writer.get_on()
         refused = shared.end(act(shared, volume_id, "os-extend", {"new_size": 2}), "reverted")
-        assert "cannot be resized while a client is connected: end that client" in refused["reason"]
+        assert "cannot be resized while a client is connected: disconnect that client" in refused["reason"]
         assert state(shared, volume_id) == ("in-use", 1)
         assert shared.usage()["gigabytes"] == 1
         writer.get_on()

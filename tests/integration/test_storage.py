@@ -54,7 +54,7 @@ def test_a_killed_storage_daemon_is_replaced_at_the_same_address(shared: Project
         client.write(BLOCK, b"l" * BLOCK, fua=True)
     assert shared.daemon(group_id) != killed
     log = shared.served.log
-    told = f"storage-daemon of {group_id} has ended unasked"
+    told = f"storage-daemon of {group_id} ended unexpectedly"
     until(lambda: told in log.read_text(), "the end of a daemon told")
     assert log.read_text().count(f'"subject_id": "{group_id}"') == 1
     assert shared.address(volume_id) == uri

@@ -40,9 +40,9 @@ LOG = logging.getLogger(__name__)
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 _DEATHS_ALLOWED = 5
-_DEATHS_WITHIN = 60.0
+_DEATHS_WITHIN_S = 60.0
 _OPENED_AT_ONCE = 32
-_OPEN_PATIENCE_S = 30.0
+_OPEN_DEADLINE_S = 30.0
 
 
 class HomeRegistry:
@@ -89,7 +89,7 @@ class HomeRegistry:
         """
         pool = ThreadPoolExecutor(max_workers=_OPENED_AT_ONCE, thread_name_prefix="qsd-start")
         opening = [pool.submit(self._serve_unless_stopped, home) for home in self._homes.values()]
-        late = wait(opening, timeout=_OPEN_PATIENCE_S).not_done
+        late = wait(opening, timeout=_OPEN_DEADLINE_S).not_done
         pool.shutdown(wait=False)
         if late:
             LOG.warning("%s of %s homes are opened in the background", len(late), len(opening))
@@ -140,8 +140,8 @@ class HomeRegistry:
             is_new = home is None
             if home is None:
                 if not _ID.fullmatch(home_id):
-                    raise FinalDriverError(f"{home_id!r} cannot name a folder; nothing was made")
-                with oserror_as_final_error(f"a place for {home_id} could not be made"):
+                    raise FinalDriverError(f"{home_id!r} cannot be the name of a folder; nothing was made")
+                with oserror_as_final_error(f"the folder of {home_id} could not be created"):
                     create_home(self._state.home(home_id), is_group=is_group)
                 self._config.trace("home:after-manifest")
                 home = self._load(home_id)
@@ -207,7 +207,7 @@ class HomeRegistry:
                     *layer_access.problems(home),
                 ]
         if home_id is None:
-            found += [f"the file {name} belongs to nothing: unmount it" for name in self._stray_files()]
+            found += [f"the file {name} belongs to no export: unmount it" for name in self._stray_files()]
         return sorted(found)
 
     def _load(self, home_id: str) -> Home | None:
@@ -225,7 +225,7 @@ class HomeRegistry:
                 clear_folder(folder)
             else:
                 self._unreadable[home_id] = (
-                    f"{folder} holds layers and has no manifest; restore it, or move the folder away"
+                    f"{folder} contains layers but no manifest: restore the manifest, or move the folder away"
                 )
             return None
         except (ManifestUnreadable, NotADirectoryError) as error:
@@ -252,8 +252,11 @@ class HomeRegistry:
                 try:
                     moves.release(home, volume_id)
                 except OSError as error:
-                    message = f"a move to {home.id} cannot be forgotten: {error_message(error)}"
-                    home.problems.set(ProblemKind.MOVE_UNFINISHED, message)
+                    home.problems.set(
+                        ProblemKind.MOVE_UNFINISHED,
+                        f"the layer numbers reserved for a move to {home.id} cannot be released: "
+                        f"{error_message(error)}",
+                    )
 
     def _remove_stray_files(self) -> None:
         for name in self._stray_files():
@@ -273,7 +276,7 @@ class HomeRegistry:
             try:
                 ensure_served(home)
             except DaemonHung:
-                # ``make_ready`` has recorded this problem under its own key, and the watchdog retries.
+                # ``ensure_served`` has recorded this problem as DAEMON_SILENT, and the watchdog retries.
                 return
             except DriverError as error:
                 home.problems.set(ProblemKind.NOT_SERVED, error.message)
@@ -282,11 +285,11 @@ class HomeRegistry:
         """Restart a daemon that ended unexpectedly. Called by the reader thread of its connection."""
         deaths = self._deaths[home.id]
         now = time.monotonic()
-        if len(deaths) == _DEATHS_ALLOWED and now - deaths[0] < _DEATHS_WITHIN:
+        if len(deaths) == _DEATHS_ALLOWED and now - deaths[0] < _DEATHS_WITHIN_S:
             home.problems.set(
                 ProblemKind.NOT_SERVED,
                 f"the qemu-storage-daemon of {home.id} died {_DEATHS_ALLOWED} times within a minute; "
-                f"its log is in {home.folder}. It is tried again in {_DEATHS_WITHIN:.0f} s, or by a call",
+                f"its log is in {home.folder}. It is restarted in {_DEATHS_WITHIN_S:.0f} s, or by a call",
             )
             self._start_thread(lambda: self._serve_later(home), f"qsd-revive-{home.id}")
             return
@@ -294,7 +297,7 @@ class HomeRegistry:
         self._start_thread(lambda: self._serve_unless_stopped(home), f"qsd-revive-{home.id}")
 
     def _serve_later(self, home: Home) -> None:
-        if not self._config.stopping.wait(_DEATHS_WITHIN):
+        if not self._config.stopping.wait(_DEATHS_WITHIN_S):
             self._serve_unless_stopped(home)
 
     def _settle_in_background(self, home: Home) -> None:

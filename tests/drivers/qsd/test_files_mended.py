@@ -74,11 +74,11 @@ def test_a_file_that_does_not_come_about_is_wanted_as_much_as_before(
     with monkeypatch.context() as patched:
         patched.setattr(nbdfuse, "PROGRAM", "false")
         for volume in (one, other):
-            with pytest.raises(BusyDriverError, match="made no file"):
+            with pytest.raises(BusyDriverError, match="did not serve"):
                 bench.driver.serve_file(volume)
         assert StateDir(bench.state_dir).mounts.wanted() == {one.id}
         bench.start()
-        assert any("made no file" in problem for problem in bench.driver.inventory().problems)
+        assert any("did not serve" in problem for problem in bench.driver.inventory().problems)
         write(bench.driver, one, 1)
     assert served(bench, one) == path
     assert bench.driver.inventory().problems == ()

@@ -109,7 +109,7 @@ def test_each_death_of_a_daemon_is_told_once(bench: Bench) -> None:
         found = bench.driver.report()
         assert found.capabilities["data_service_restarts"] == number
         assert [incident.number for incident in found.incidents] == list(range(1, number + 1))
-        assert "clients were cut off" in found.incidents[-1].words
+        assert "clients were disconnected" in found.incidents[-1].words
     bench.driver.stop()
     bench.kill_daemon("g")
     assert [incident.subject for incident in bench.start().report().incidents] == ["g"], "while nobody looked"

@@ -31,8 +31,8 @@ def test_a_daemon_and_sockets_of_no_home_go(bench: Bench, caplog: pytest.LogCapt
     with caplog.at_level(logging.WARNING):
         driver = bench.start()
     assert daemon_process.start_time(stray) is None
-    assert f"qemu-storage-daemon {stray} at {sockets.qmp} serves no home and is ended" in caplog.messages
-    assert f"{alone} is of no home and is removed" in caplog.messages
+    assert f"Ending qemu-storage-daemon {stray} at {sockets.qmp}, which serves no home" in caplog.messages
+    assert f"Removing {alone}, which belongs to no home" in caplog.messages
     left = set((bench.state_dir / "run").iterdir())
     assert left == {StateDir(bench.state_dir).sockets("g").qmp, StateDir(bench.state_dir).sockets("g").nbd}
     assert bench.pid("g") == own
@@ -58,7 +58,7 @@ def test_a_strange_file_is_named_and_left(bench: Bench) -> None:
     stranger = bench.state_dir / "homes" / "g" / "notes.txt"
     stranger.write_text("mine")
     (problem,) = bench.start().inventory("g").problems
-    assert "notes.txt, which no volume knows of: move it away" in problem
+    assert "notes.txt, which belongs to no volume: move it away" in problem
     assert stranger.read_text() == "mine"
     stranger.unlink()
     assert bench.start().inventory("g").problems == ()

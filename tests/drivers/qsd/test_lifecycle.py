@@ -85,7 +85,7 @@ def test_extend_is_refused_while_a_client_is_connected_and_can_be_undone(bench: 
     (volume,) = bench.make_group(1)
     client = bench.client(bench.driver.connection(volume))
     client.write(0, b"\7" * BLOCK)
-    with pytest.raises(BusyDriverError, match="end that client"):
+    with pytest.raises(BusyDriverError, match="disconnect that client"):
         bench.driver.extend_volume(volume, 2)
     assert client.read(0, BLOCK) == b"\7" * BLOCK
     bench.hang_up()

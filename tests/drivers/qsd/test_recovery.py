@@ -152,7 +152,7 @@ def test_a_cut_around_which_the_daemon_died_is_lost_and_says_so(bench: Bench) ->
     with pytest.raises(AmbiguousDriverError):
         driver.cut("c", "g", snapshots)
     until_replaced(bench, "g", before)
-    with pytest.raises(AmbiguousDriverError, match="died around the cut"):
+    with pytest.raises(AmbiguousDriverError, match="died during the cut"):
         driver.cut("c", "g", snapshots)
     with pytest.raises(FinalDriverError, match="delete it"):
         driver.snapshot(snapshots[0])

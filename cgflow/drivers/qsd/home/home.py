@@ -64,11 +64,11 @@ class HomeConfig:
 class Home:
     """A home whose manifest can be read.
 
-    ``reading`` maps the exports through which this process makes clones to their layers; such exports
-    of an earlier process are withdrawn when the home is settled. ``whole`` maps each layer whose file
-    was found intact to the file's state at that time. ``has_died`` says that the daemon has ended
-    unexpectedly and no other has been started yet. ``on_lost`` is called by a reader thread when the
-    daemon dies, ``on_doubt`` by an operation that ends without knowing its effect.
+    ``clone_exports`` maps the exports through which this process makes clones to their layers; such
+    exports of an earlier process are withdrawn when the home is settled. ``intact_states`` maps each
+    layer whose file was found intact to the file's state at that time. ``has_died`` says that the daemon
+    has ended unexpectedly and no other has been started yet. ``on_lost`` is called by a reader thread
+    when the daemon dies, ``on_unsettled`` by an operation that ends without knowing its effect.
     """
 
     def __init__(
@@ -128,7 +128,9 @@ class Home:
     def refuse_shared(self, layer: int) -> None:
         """Raises: FinalDriverError, if a linked clone reads a layer that is about to be written to."""
         if self.path(layer).stat().st_nlink > 1:
-            raise FinalDriverError(f"{self.path(layer)} is shared with a linked clone and is not written to")
+            raise FinalDriverError(
+                f"{self.path(layer)} is shared with a linked clone and must not be written to"
+            )
 
     def mark_unsettled(self) -> None:
         """Note that daemon and manifest may differ, and have the home settled in the background."""
@@ -148,8 +150,8 @@ class Home:
             self.problems.set(
                 ProblemKind.DAEMON_SILENT,
                 f"the qemu-storage-daemon of {self.id}{pid} does not answer: its clients wait, and calls "
-                "are refused until it does. See whether its disk answers, or whether it is stopped ('kill "
-                "-CONT' lets it go on); one that is killed is started again, and its clients connect anew",
+                "are refused until it answers. Check whether its disk answers, or whether it is stopped "
+                "(then send it SIGCONT). If you kill it, it is restarted, and its clients must connect again",
             )
 
     def refuse_silent(self) -> None:
@@ -198,10 +200,10 @@ class Home:
 
     def start_daemon(self) -> None:
         """Start a daemon and record it in the manifest. Raises: DriverError, OSError."""
-        fresh = daemon_process.spawn(
+        daemon = daemon_process.spawn(
             self.config.program, self.folder, self.sockets, self._server(), self._daemon_lost
         )
-        self._connect_to(fresh)
+        self._connect_to(daemon)
         self.trace("daemon:after-spawn")
         self.record_daemon()
 
@@ -345,8 +347,8 @@ def create_home(folder: Path, *, is_group: bool) -> None:
     """Create the folder and the first manifest of a home. Raises: OSError, and nothing is left."""
     folder.mkdir(mode=FOLDER_MODE)
     try:
-        fresh = Manifest(home_id=folder.name, is_group=is_group, created_at=str(clock.iso(clock.now())))
-        manifest_file.write(folder, fresh)
+        manifest = Manifest(home_id=folder.name, is_group=is_group, created_at=str(clock.iso(clock.now())))
+        manifest_file.write(folder, manifest)
         fsync_folder(folder.parent)
     except OSError:
         # No listing of the folder here: the failure may be that no file descriptor is free.
@@ -393,5 +395,5 @@ def error_message(error: Exception) -> str:
     if isinstance(error, DriverError):
         return error.message
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return f"the storage is full ({error.strerror}): free space in the state directory, then ask again"
+        return f"the storage is full ({error.strerror}): free space in the state directory, then retry"
     return str(error)

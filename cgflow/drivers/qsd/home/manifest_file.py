@@ -77,7 +77,8 @@ def read(folder: Path) -> Manifest:
         ) from error
     if version != FORMAT:
         raise ManifestUnreadable(
-            f"{path} has format {version}, this program knows format {FORMAT}; run the version that wrote it"
+            f"{path} has format {version}, but this program reads format {FORMAT}: "
+            "run the version that wrote it"
         )
     if checksum != _checksum(json.dumps(body, sort_keys=True)):
         raise ManifestUnreadable(f"{path} does not match its checksum; restore it, or move the folder away")
@@ -190,5 +191,5 @@ def _leaving(held: dict[str, Any]) -> OutgoingMove:
 
 def _mapping(value: object) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise TypeError(f"{value!r} stands where a mapping was expected")
+        raise TypeError(f"{value!r} is not a mapping")
     return value

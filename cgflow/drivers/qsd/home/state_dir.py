@@ -73,18 +73,18 @@ class StateDir:
 
     def _claim(self, marker: Path) -> None:
         """Write the marker to an empty directory. Raises: ConfigError, if it is not empty; OSError."""
-        fresh = marker.with_suffix(".new")
-        strangers = sorted(path.name for path in self.path.iterdir() if path != fresh)
-        if strangers:
+        new = marker.with_suffix(".new")
+        foreign_files = sorted(path.name for path in self.path.iterdir() if path != new)
+        if foreign_files:
             raise ConfigError(
-                f"{self.path} holds {', '.join(strangers[:3])} and was not made by this driver; "
-                "name an empty directory"
+                f"{self.path} holds {', '.join(foreign_files[:3])} and was not created by this driver: "
+                "use an empty directory"
             )
-        with open(fresh, "w", opener=private_files.open_file) as stream:
+        with open(new, "w", opener=private_files.open_file) as stream:
             json.dump(_CONTENT, stream)
             stream.flush()
             os.fsync(stream.fileno())
-        fresh.replace(marker)
+        new.replace(marker)
         fsync_folder(self.path)
 
     def _take_lock(self, marker: Path) -> None:
@@ -93,7 +93,7 @@ class StateDir:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise ConfigError(
-                f"another process uses {self.path}; stop it, or name another directory"
+                f"another process uses {self.path}: stop it, or use another directory"
             ) from error
 
 
@@ -106,6 +106,6 @@ def _check(marker: Path) -> None:
         known = None
     if known != _CONTENT:
         raise ConfigError(
-            f"{marker} says {text[:60]!r}, and this driver expects {json.dumps(_CONTENT)}; "
-            "run the program that wrote it, or name another directory"
+            f"{marker} contains {text[:60]!r}, but this driver expects {json.dumps(_CONTENT)}: "
+            "run the program that wrote it, or use another directory"
         )

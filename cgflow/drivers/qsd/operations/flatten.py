@@ -102,6 +102,6 @@ def _refuse_without_room(home: Home, volume: VolumeRecord, layer: int) -> None:
     free = room.f_bavail * room.f_frsize
     if free < needed + MARGIN_BYTES:
         raise FinalDriverError(
-            f"volume {volume.id} has {len(volume.chain)} layers, and to shorten that takes {needed} bytes "
-            f"of which {free} are free: free space in the state directory, or delete snapshots"
+            f"volume {volume.id} has {len(volume.chain)} layers, and shortening its chain needs {needed} "
+            f"bytes; {free} are free: free space in the state directory, or delete snapshots"
         )

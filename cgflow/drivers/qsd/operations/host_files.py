@@ -19,10 +19,10 @@ def serve(home: Home, volume_id: str, name: str) -> tuple[Connection, Path]:
     """
     volume = home.manifest.volumes.get(volume_id)
     if volume is None or name not in (volume_id, *volume.exported):
-        raise FinalDriverError(f"{name} is not exported, so it cannot be a file")
+        raise FinalDriverError(f"{name} cannot be served as a file, because it is not exported")
     is_copy = name != volume_id
     layer = volume.bound[name] if is_copy else volume.leaf
-    layer_access.refuse_damaged(home, volume_id, [layer], "it was made no file")
+    layer_access.refuse_damaged(home, volume_id, [layer], "it is not served as a file")
     size_bytes = qcow2.read_header(home.path(layer)).size_bytes
     address = home.connection(name, size_bytes, read_only=is_copy)
     path = home.config.mounts.serve(name, home.nbdfuse_source(name), read_only=is_copy)

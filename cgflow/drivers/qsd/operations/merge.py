@@ -33,8 +33,8 @@ from cgflow.drivers.qsd.qemu.qmp_client import CommandRefused, Events
 def sweep(home: Home, volume_id: str) -> None:
     """Remove and merge all layers of a volume that may be, and return when done. The caller holds the home.
 
-    A merge that fails leaves its layer hidden and an entry in ``home.problems``; the next sweep tries
-    again.
+    A merge that fails leaves its layer hidden and is recorded in ``home.problems``; the next sweep
+    retries it.
 
     Raises: AmbiguousDriverError, OSError.
     """
@@ -181,6 +181,6 @@ def _record_failure(home: Home, volume_id: str, error: str) -> None:
         home.problems.set(
             ProblemKind.MERGE_FAILED,
             f"volume {volume_id}: the layer of a deleted snapshot could not be merged ({error}); "
-            "its space comes back when a later delete on this volume succeeds in it",
+            "its space is freed when a later delete on this volume merges it",
             volume_id,
         )

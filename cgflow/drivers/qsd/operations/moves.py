@@ -83,7 +83,9 @@ def _refuse_elsewhere(one: Home, other: Home, volume_id: str) -> None:
     """Raises: FinalDriverError, if a move of the volume from one home to a third is unfinished."""
     leaving = one.manifest.leaving.get(volume_id)
     if leaving is not None and leaving.to != other.id:
-        raise FinalDriverError(f"volume {volume_id} is half moved from {one.id} to {leaving.to}: finish that")
+        raise FinalDriverError(
+            f"the move of volume {volume_id} from {one.id} to {leaving.to} is unfinished: finish it first"
+        )
 
 
 def _record_departure(source: Home, target: Home, graph: BlockGraph, volume_id: str) -> None:
@@ -131,7 +133,7 @@ def _withdraw(graph: BlockGraph, volume: VolumeRecord) -> None:
         if name in exports and not graph.detach(name, only_if_idle=True):
             raise BusyDriverError(
                 f"volume {volume.id} cannot be moved while a client is connected to {name}: "
-                "end that client, or unmount the file, then ask again"
+                "disconnect that client, or unmount the file, then retry"
             )
 
 

@@ -5,7 +5,7 @@ happened are rolled forward (``layer_tree.after_death``). If the *daemon is aliv
 for the outcome of each intent in the manifest. Then the daemon is made to hold exactly the layers
 and exports that the manifest names, and files that the manifest does not name are removed.
 
-Every operation on a home goes through ``settled``, which does this first. An operation that ends
+Every operation on a home goes through ``hold_settled``, which does this first. An operation that ends
 without knowing its effect marks the home as unsettled; the home is then settled in the background
 or by the next operation.
 """
@@ -63,7 +63,7 @@ def hold_settled(home: Home) -> Iterator[BlockGraph]:
 def hold_both_settled(source: Home, target: Home) -> Iterator[tuple[BlockGraph, BlockGraph]]:
     """Hold two homes, locked in the order of their ids, so that two callers cannot deadlock.
 
-    Raises: as ``settled``.
+    Raises: as ``hold_settled``.
     """
     if source.id < target.id:
         with hold_settled(source) as here, hold_settled(target) as there:
@@ -76,7 +76,7 @@ def hold_both_settled(source: Home, target: Home) -> Iterator[tuple[BlockGraph, 
 def ensure_served(home: Home) -> None:
     """Make sure that a home is served and settled. The caller holds its lock. Raises: DriverError."""
     if home.is_removed:
-        raise FinalDriverError(f"{home.id} has been removed")
+        raise FinalDriverError(f"{home.id} was removed")
     if home.config.stopping.is_set():
         raise BusyDriverError("the qsd driver has been stopped")
     if home.is_served and not home.is_unsettled:
@@ -139,8 +139,8 @@ def _resume(home: Home) -> None:
             home.has_died = False
             home.config.incidents.add(
                 home.id,
-                f"the qemu-storage-daemon of {home.id} has ended unasked, and another was started: its "
-                "clients were cut off and have to connect again",
+                f"the qemu-storage-daemon of {home.id} ended unexpectedly and was restarted: its clients "
+                "were disconnected and must connect again",
             )
     home.trace("recovery:after-settle")
     _settle_sizes(home)
@@ -153,7 +153,7 @@ def _resume(home: Home) -> None:
 def match(home: Home) -> None:
     """Make the daemon hold exactly the layers and exports that the manifest names.
 
-    A volume that cannot be served gets an entry in ``home.problems``. Raises: DriverError.
+    A volume that cannot be served is recorded in ``home.problems``. Raises: DriverError.
     """
     _match_exports(home, _match_layers(home))
 
@@ -182,7 +182,8 @@ def _settle_cuts(home: Home) -> None:
         if used and len(used) < len(overlays):
             raise FinalDriverError(
                 f"the cut of {cgsnapshot_id} is half done: overlays {used} of {overlays} in {home.folder} "
-                "are in use. This must not occur; nothing there is touched until somebody has looked"
+                "are in use. This must not occur: the driver changes nothing there until an operator has "
+                "repaired it"
             )
         if used:
             cut = Cut(
@@ -249,7 +250,7 @@ def _match_layers(home: Home) -> set[str]:
         if volume_id in broken:
             home.problems.set(
                 ProblemKind.VOLUME_NOT_SERVED,
-                f"volume {volume_id} cannot be served: {broken[volume_id]}. Mend that and connect it, or "
+                f"volume {volume_id} cannot be served: {broken[volume_id]}. Repair that and connect it, or "
                 "delete it",
                 volume_id,
             )
@@ -263,8 +264,9 @@ def _verify_chain(home: Home, volume: VolumeRecord, backing: dict[int, int | Non
     for layer, below in volume.backing_of.items():
         if layer in backing and backing[layer] != below:
             raise FinalDriverError(
-                f"layer {layer} of volume {volume.id} in {home.folder} lies over {backing[layer]}, and "
-                f"the manifest says {below}. This must not occur; nothing is touched until somebody looks"
+                f"layer {layer} of volume {volume.id} in {home.folder} has the backing layer "
+                f"{backing[layer]}, but {below} in the manifest. This must not occur: the driver changes "
+                "nothing there until an operator has repaired it"
             )
 
 

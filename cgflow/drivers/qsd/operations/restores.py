@@ -36,7 +36,9 @@ def restore(home: Home, restore_id: str, snapshots: Mapping[str, str]) -> None:
         if kept == snapshots:
             return
         if kept:
-            raise FinalDriverError(f"restore {restore_id} was made of other copies: {sorted(kept.values())}")
+            raise FinalDriverError(
+                f"restore {restore_id} was made from other snapshots: {sorted(kept.values())}"
+            )
         for volume_id, snapshot_id in snapshots.items():
             merge.interrupt(home, _refuse_unfit(home, volume_id, snapshot_id))
             flatten.interrupt(home, volume_id)
@@ -114,7 +116,7 @@ def _refuse_unfit(home: Home, volume_id: str, snapshot_id: str) -> str:
     if size > volume.size_bytes:
         raise FinalDriverError(
             f"snapshot {snapshot_id} of {size} bytes is larger than volume {volume_id} "
-            f"of {volume.size_bytes}: extend it first"
+            f"of {volume.size_bytes} bytes: extend the volume first"
         )
     return volume_id
 
@@ -140,7 +142,7 @@ def _withdraw(graph: BlockGraph, volumes: list[str]) -> None:
         if volume_id in exports and not graph.detach(volume_id, only_if_idle=True):
             raise BusyDriverError(
                 f"volume {volume_id} cannot be restored while a client is connected: "
-                "end that client, or unmount the file, then ask again"
+                "disconnect that client, or unmount the file, then retry"
             )
 
 

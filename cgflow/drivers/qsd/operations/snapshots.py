@@ -76,15 +76,13 @@ def cut(home: Home, cgsnapshot_id: str, members: dict[str, str]) -> JSON:
             graph.cut(overlays)
         except CommandRefused as refusal:
             home.save(layer_tree.without_intent(home.manifest, cgsnapshot_id), releasing=True)
-            raise FinalDriverError(
-                f"{cgsnapshot_id} was not cut, no member was: {refusal.reason}"
-            ) from refusal
-        told = evidence(MECHANISM, len(members), began)
+            raise FinalDriverError(f"no member of {cgsnapshot_id} was cut: {refusal.reason}") from refusal
+        cut_evidence = evidence(MECHANISM, len(members), began)
         home.trace("cut:after-transaction")
-        done = Cut(members=tuple(sorted(members.values())), evidence=told)
+        done = Cut(members=tuple(sorted(members.values())), evidence=cut_evidence)
         home.save(layer_tree.after_cut(home.manifest, cgsnapshot_id, done), releasing=True)
         home.trace("cut:after-record")
-        return told
+        return cut_evidence
 
 
 def verify(home: Home, volume_id: str, snapshot_id: str) -> JSON:
@@ -101,10 +99,10 @@ def verify(home: Home, volume_id: str, snapshot_id: str) -> JSON:
             # The layers above it cannot be opened, so nothing can be written through them.
             is_frozen = is_frozen or layer in volume.backing_of.values()
         is_open = layer in nodes and nodes[layer].size_bytes == size
-        rests = layer not in layer_tree.layers_to_serve(volume, home.cloned)
-        if not (is_open or rests) or not is_frozen or layer == volume.leaf:
+        is_closed = layer not in layer_tree.layers_to_serve(volume, home.cloned)
+        if not (is_open or is_closed) or not is_frozen or layer == volume.leaf:
             raise FinalDriverError(
-                f"layer {layer} of snapshot {snapshot_id} in {home.folder} is not a frozen copy"
+                f"layer {layer} of snapshot {snapshot_id} in {home.folder} is not a frozen layer"
             )
         return {"layer": file_name(layer), "node": node_name(layer), "size_bytes": size, "read_only": True}
 
@@ -185,9 +183,9 @@ def _prepare_overlay(
         held = PreparedOverlay(
             layer, over=volume.leaf, size_bytes=volume.size_bytes, cgsnapshot_id=cgsnapshot_id
         )
-        armed = replace(volume, pending={**volume.pending, snapshot_id: held})
+        prepared = replace(volume, pending={**volume.pending, snapshot_id: held})
         try:
-            home.save(replace(home.manifest, next_layer=layer + 1).with_volume(armed))
+            home.save(replace(home.manifest, next_layer=layer + 1).with_volume(prepared))
         except OSError:
             home.remove_files(layer)
             raise
@@ -233,13 +231,13 @@ def frozen_layer(home: Home, volume_id: str, snapshot_id: str) -> tuple[VolumeRe
     found = layer_tree.cut_of(home.manifest, snapshot_id)
     if found is not None and found.is_lost:
         raise FinalDriverError(
-            f"snapshot {snapshot_id} is not usable: its daemon died around the cut; delete it"
+            f"snapshot {snapshot_id} cannot be used, because its daemon died during the cut: delete it"
         )
     if snapshot_id not in volume.bound:
         raise FinalDriverError(f"there is no snapshot {snapshot_id} of volume {volume_id}")
     layer = volume.bound[snapshot_id]
     layer_access.refuse_damaged(
-        home, volume_id, layer_tree.path(volume, layer), f"snapshot {snapshot_id} is not whole"
+        home, volume_id, layer_tree.path(volume, layer), f"snapshot {snapshot_id} is incomplete"
     )
     return volume, layer
 
@@ -259,15 +257,15 @@ def _refuse_at_limit(home: Home, volume: VolumeRecord) -> None:
     limit = home.config.longest_chain * HARD_LIMIT
     if len(volume.chain) >= limit:
         raise BusyDriverError(
-            f"volume {volume.id} has {len(volume.chain)} layers and none is added before some are merged: "
-            "that is done in the background (volume.compact); see its flows, and ask again"
+            f"volume {volume.id} has {len(volume.chain)} layers, and none is added until some are merged "
+            "in the background: check the flows of volume.compact, then retry"
         )
 
 
 def _evidence(cgsnapshot_id: str, known: Cut) -> JSON:
     if known.is_lost:
         raise AmbiguousDriverError(
-            f"the qemu-storage-daemon died around the cut of {cgsnapshot_id}, so nobody can tell whether the "
-            "copies are of one instant; they are not given out: delete them and take a new one"
+            f"the qemu-storage-daemon died during the cut of {cgsnapshot_id}, so it is unknown whether its "
+            "snapshots are of one instant: they cannot be used; delete them and take a new cgsnapshot"
         )
     return known.evidence

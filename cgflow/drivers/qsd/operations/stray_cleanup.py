@@ -41,13 +41,13 @@ def end_stray_daemons(run: Path, known: set[Sockets]) -> None:
     for pid, socket in _listening(run):
         began = daemon_process.start_time(pid)
         if socket not in ours and began is not None:
-            LOG.warning("qemu-storage-daemon %s at %s serves no home and is ended", pid, socket)
+            LOG.warning("Ending qemu-storage-daemon %s at %s, which serves no home", pid, socket)
             record = DaemonRecord(pid, began)
             daemon_process.terminate(record)
             daemon_process.await_end_or_kill(run, record)
     for path in sorted((*run.glob("*.qmp"), *run.glob("*.nbd"))):
         if path not in ours:
-            LOG.warning("%s is of no home and is removed", path)
+            LOG.warning("Removing %s, which belongs to no home", path)
             path.unlink(missing_ok=True)
 
 
@@ -58,7 +58,7 @@ def note_unknown_files(home: Home) -> None:
     if found:
         home.problems.set(
             ProblemKind.UNKNOWN_FILES,
-            f"{home.folder} holds {', '.join(found[:3])}, which no volume knows of: move it away",
+            f"{home.folder} holds {', '.join(found[:3])}, which belongs to no volume: move it away",
         )
 
 
@@ -93,10 +93,10 @@ def _is_sound(home: Home, volume: VolumeRecord, layer: int, until: float) -> boo
         done = subprocess.run(command, capture_output=True, timeout=left, check=False)  # noqa: S603
         found = json.loads(done.stdout or b"{}")
     except (OSError, ValueError, subprocess.TimeoutExpired) as error:
-        LOG.info("%s is looked at for leaks another time: %s", path, error)
+        LOG.info("The check of %s for leaks was postponed: %s", path, error)
         return False
     if found.get("leaks-fixed"):
-        LOG.info("%s: %s leaked clusters were given back", path, found["leaks-fixed"])
+        LOG.info("Freed %s leaked clusters in %s", found["leaks-fixed"], path)
     home.problems.clear(ProblemKind.IMAGE_DAMAGED, layer)
     # If the image is too damaged to be counted, the only sign is an error on stderr.
     if found.get("corruptions") or found.get("check-errors") or b"ERROR" in done.stderr:

@@ -37,8 +37,8 @@ def create_with(home: Home, volume_id: str, size_bytes: int, write: Callable[[Pa
         with oserror_as_final_error(f"volume {volume_id} could not be written"):
             write(home.path(layer))
             home.trace("volume:after-file")
-            fresh = VolumeRecord(id=volume_id, size_bytes=size_bytes, chain=(layer,))
-            _save_or_remove(home, layer, fresh)
+            volume = VolumeRecord(id=volume_id, size_bytes=size_bytes, chain=(layer,))
+            _save_or_remove(home, layer, volume)
         home.trace("volume:after-manifest")
         graph.open(layer)
         home.trace("volume:after-open")
@@ -105,7 +105,7 @@ def resize(home: Home, volume_id: str, size_bytes: int) -> None:
         if not graph.detach(volume_id, only_if_idle=True):
             raise BusyDriverError(
                 f"volume {volume_id} cannot be resized while a client is connected: "
-                "end that client, or unmount the file, then ask again"
+                "disconnect that client, or unmount the file, then retry"
             )
         home.trace("extend:after-detach")
         try:
@@ -126,7 +126,7 @@ def resize(home: Home, volume_id: str, size_bytes: int) -> None:
 def refuse_cloned(home: Home, volume: VolumeRecord) -> None:
     """Raises: BusyDriverError, while a layer of the volume is being cloned."""
     if home.cloned & volume.backing_of.keys():
-        raise BusyDriverError(f"a copy of volume {volume.id} is being cloned: ask again when that is done")
+        raise BusyDriverError(f"a snapshot of volume {volume.id} is being cloned: retry when that is done")
 
 
 def _refuse_below_frozen(home: Home, volume: VolumeRecord, size_bytes: int) -> None:

@@ -142,7 +142,7 @@ class BlockGraph:
             )
         if gone is None:
             raise AmbiguousDriverError(
-                f"the export {name} did not go away within {DETACH_DEADLINE:.0f} seconds"
+                f"the export {name} was not withdrawn within {DETACH_DEADLINE:.0f} seconds"
             )
         return True
 
@@ -201,7 +201,7 @@ class BlockGraph:
             if isinstance(answer, CommandRefused):
                 raise answer
         if not isinstance(items, list) or not isinstance(graph, dict):
-            raise DaemonLost("qemu-storage-daemon answered a question about its nodes with something else")
+            raise DaemonLost("qemu-storage-daemon answered a query for its nodes with something else")
         below = _backings(graph)
         found: dict[int, Node] = {}
         for item in items:

@@ -94,7 +94,7 @@ class Daemon:
 
         Raises: BusyDriverError, if even that does not end it (stuck in the kernel).
         """
-        # The daemon may have ended already, or be unresponsive: ``bury`` handles both.
+        # The daemon may have ended already, or be unresponsive: ``await_end_or_kill`` handles both.
         with suppress(DaemonLost):
             self.client.execute("quit", deadline=QUIT_DEADLINE)
         self.client.close()
@@ -186,7 +186,7 @@ def is_running(folder: Path) -> bool:
 
 
 def terminate(record: DaemonRecord) -> None:
-    """Send SIGTERM to a daemon to which there is no connection; ``bury`` waits for its end."""
+    """Send SIGTERM to a daemon to which there is no connection; ``await_end_or_kill`` waits for its end."""
     try:
         handle = os.pidfd_open(record.pid)
     except ProcessLookupError:
@@ -307,4 +307,4 @@ def _allow_many_files(pid: int) -> None:
 
 def _end_of(log: Path) -> str:
     lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
-    return "; ".join(lines[-3:]) or f"it left no message in {log}"
+    return "; ".join(lines[-3:]) or f"{log} is empty"

@@ -101,7 +101,7 @@ class NbdfuseMounts:
                 done = self._unmount(name)
                 if done.returncode != 0:
                     raise BusyDriverError(
-                        f"{self.path(name)} cannot be taken away while it is open "
+                        f"{self.path(name)} cannot be withdrawn while it is open "
                         f"(unmount it, detach its loop device): {done.stderr.strip()}"
                     )
                 self._trace("file:after-unmount")
@@ -157,7 +157,7 @@ class NbdfuseMounts:
                         signal.pidfd_send_signal(handle, signal.SIGKILL)
                         os.waitpid(pid, 0)
                         said = log.read_text(errors="replace").strip() or "it left no message"
-                        raise BusyDriverError(f"{PROGRAM} made no file of {name}: {said}")
+                        raise BusyDriverError(f"{PROGRAM} did not serve {name} as a file: {said}")
             finally:
                 os.close(handle)
         self._trace("file:after-mount")
@@ -220,7 +220,7 @@ class NbdfuseMounts:
         try:
             return subprocess.run(command, capture_output=True, text=True, check=False, timeout=DEADLINE)  # noqa: S603
         except subprocess.TimeoutExpired as error:
-            raise BusyDriverError(f"{self.path(name)} does not let itself be unmounted: {error}") from error
+            raise BusyDriverError(f"{self.path(name)} cannot be unmounted: {error}") from error
 
     def _note(self, name: str, kind: str) -> Path:
         return self._run / f"{self.path(name).name}.{kind}"
@@ -231,12 +231,12 @@ def _require() -> None:
     for program, package in ((PROGRAM, "libnbd-bin"), (UNMOUNT, "fuse3")):
         if shutil.which(program) is None:
             raise FinalDriverError(
-                f"nothing can be a file on this host, for {program} is missing: "
+                f"this host cannot serve files, because {program} is missing: "
                 f"install it with 'apt-get install {package}'"
             )
     if not os.access(DEVICE, os.R_OK | os.W_OK):
         raise FinalDriverError(
-            f"nothing can be a file on this host, for {DEVICE} cannot be used: try 'modprobe fuse'"
+            f"this host cannot serve files, because {DEVICE} cannot be used: try 'modprobe fuse'"
         )
 
 

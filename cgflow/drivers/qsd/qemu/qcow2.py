@@ -111,7 +111,7 @@ def check(path: Path) -> Header:
             reach = max(_ends_of_clusters(file, header), default=hard)
             length = os.fstat(file).st_size
         if length < max(hard, reach):
-            raise ValueError(f"has {length} bytes, and what it holds reaches to {max(hard, reach)}")
+            raise ValueError(f"has {length} bytes, but its content needs {max(hard, reach)}")
     return header
 
 
@@ -121,9 +121,11 @@ def _refuse_foreign(header: Header) -> None:
         if header.incompatible & bit:
             raise ValueError(words)
     if header.incompatible or not header.is_plain:
-        raise ValueError("is a qcow2 image of another kind than is made here")
+        raise ValueError("is a qcow2 image of a kind that this driver does not create")
     if header.backing_file is not None and header.backing_format != "qcow2":
-        raise ValueError(f"names {header.backing_format or 'no'} format of what it lies over, and not qcow2")
+        raise ValueError(
+            f"names the format {header.backing_format or 'none'} for its backing file, not qcow2"
+        )
 
 
 def _ends_by_refcounts(file: int, header: Header) -> tuple[int, int]:
