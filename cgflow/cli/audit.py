@@ -14,20 +14,22 @@ from cgflow.cli.exit_codes import ExitCode
 
 @click.command()
 @with_context
-@click.option("--backend", metavar="NAME", help="Only this one (host@backend) and what is on it.")
+@click.option(
+    "--backend", metavar="NAME", help="Audit only this backend (host@backend) and the resources on it."
+)
 @click.option(
     "--repair",
     "wanted",
     multiple=True,
     metavar="WHAT",
-    help="A kind, a finding by its id, 'safe', or 'adopt' to make records of what backends have and no "
-    "record knows; may be repeated. Without --apply it is only told what would be done.",
+    help="What to repair: the code or the id of a finding, 'safe', or 'adopt' for objects on backends that "
+    "have no record. Repeatable. Without --apply, only print what would be done.",
 )
-@click.option("--into-project", metavar="ID", help="Project of what is adopted; yours by default.")
+@click.option("--into-project", metavar="ID", help="Project of adopted resources. Default: your own.")
 @click.option(
-    "--type", "volume_type", metavar="TYPE", help="Volume type of what is adopted; groups need one."
+    "--type", "volume_type", metavar="TYPE", help="Volume type of adopted resources. Required for groups."
 )
-@click.option("--apply", "is_applied", is_flag=True, help="Have done what --repair names, and audit again.")
+@click.option("--apply", "is_applied", is_flag=True, help="Repair what --repair names, and audit again.")
 @click.pass_context
 def audit(
     ctx: click.Context,
@@ -43,7 +45,7 @@ def audit(
     The changes of running flows are not reported. The exit code is 0 if all agree, 6 if something differs.
     """
     if is_applied and not wanted:
-        raise click.UsageError("--apply does what --repair names: give --repair as well.")
+        raise click.UsageError("--apply needs --repair, which names what to repair.")
     client = context.client.audit
     if wanted:
         found = client.repair(
@@ -55,15 +57,15 @@ def audit(
         )
     else:
         found = client.fetch_report(backend)
-    told: dict[str, Any] = {"audit": found}
+    output: dict[str, Any] = {"audit": found}
     left = found
     if is_applied:
-        told["flows"], left = _follow_repairs(context, found, backend)
-        told["left"] = left
+        output["flows"], left = _follow_repairs(context, found, backend)
+        output["left"] = left
     if context.out.as_json:
-        context.out.json(told)
+        context.out.json(output)
     else:
-        for line in _lines(found, told):
+        for line in _lines(found, output):
             context.out.line(line)
     if left["findings"]:
         ctx.exit(ExitCode.DRIFT)
@@ -82,10 +84,10 @@ def _follow_repairs(
     while True:
         flows += [_follow_flow(context, one["flow_id"]) for one in begun if one["flow_id"]]
         left = audit.fetch_report(backend)
-        there = {one["id"] for one in left["findings"]}
+        remaining_ids = {one["id"] for one in left["findings"]}
         waiting = [one["finding_id"] for one in begun if one["state"] == "later"]
         # In each round at least one repair does not wait, so the loop ends.
-        waiting = [id_ for id_ in waiting if id_ in there]
+        waiting = [id_ for id_ in waiting if id_ in remaining_ids]
         if not waiting:
             break
         begun = audit.repair(waiting, dry_run=False, backend=backend)["repairs"]
@@ -105,19 +107,19 @@ def _follow_flow(context: CliContext, flow_id: str) -> dict[str, Any]:
             return flow
 
 
-def _lines(found: dict[str, Any], told: dict[str, Any]) -> Iterator[str]:
+def _lines(found: dict[str, Any], output: dict[str, Any]) -> Iterator[str]:
     for backend in found["backends"]:
         how = "compared" if backend["compared"] else "not compared"
-        yield f"Backend {backend['name']}: {how}.{_behind(backend['reason'])}"
+        yield f"Backend {backend['name']}: {how}.{_with_space(backend['reason'])}"
     yield from _findings(found)
     for one in found.get("repairs", ()):
         flow = f" by flow {one['flow_id']}" if one["flow_id"] else ""
-        yield f"{one['finding_id']}: {one['state']}{flow}.{_behind(one['reason'])}"
-    for flow in told.get("flows", ()):
-        yield f"Flow {flow['id']} ({flow['operation']}): {flow['state']}.{_behind(flow.get('reason'))}"
-    if "left" in told:
+        yield f"{one['finding_id']}: {one['state']}{flow}.{_with_space(one['reason'])}"
+    for flow in output.get("flows", ()):
+        yield f"Flow {flow['id']} ({flow['operation']}): {flow['state']}.{_with_space(flow.get('reason'))}"
+    if "left" in output:
         yield "After the repairs:"
-        yield from _findings(told["left"])
+        yield from _findings(output["left"])
 
 
 def _findings(found: dict[str, Any]) -> Iterator[str]:
@@ -126,7 +128,7 @@ def _findings(found: dict[str, Any]) -> Iterator[str]:
         each = list(of_kind)
         yield f"{code} ({len(each)})"
         yield f"  {each[0]['meaning']}"
-        yield f"  {_offer(each[0])}"
+        yield f"  {_repair_line(each[0])}"
         for one in each:
             yield f"  - {one['message']}"
             yield f"    {one['id']}"
@@ -134,12 +136,12 @@ def _findings(found: dict[str, Any]) -> Iterator[str]:
         yield "Nothing differs."
 
 
-def _offer(finding: dict[str, Any]) -> str:
+def _repair_line(finding: dict[str, Any]) -> str:
     if not finding["repairable"]:
         return f"By hand: {finding['repair']}"
-    how = "Repair" if finding["safe"] else "Repair, only if it is named"
+    how = "Repair" if finding["safe"] else "Repair (only if named)"
     return f"{how}: {finding['repair']}"
 
 
-def _behind(reason: str | None) -> str:
+def _with_space(reason: str | None) -> str:
     return f" {reason}" if reason else ""

@@ -26,18 +26,18 @@ _COLUMNS = (
 
 @click.group()
 def cgsnapshot() -> None:
-    """Cgsnapshots: snapshots of every member of a group, or of none."""
+    """Cgsnapshots: snapshots of all members of a group, taken together."""
 
 
 @cgsnapshot.command()
 @with_context
 @click.argument("name")
-@click.option("--group", metavar="GROUP", required=True, help="The consistency group to take it of.")
-@click.option("--description")
+@click.option("--group", metavar="GROUP", required=True, help="The consistency group to snapshot.")
+@click.option("--description", help="A description.")
 @click.option(
     "--level",
     type=click.Choice(["crash", "per-volume"]),
-    help="Refuse a backend that does less: crash is one instant for all members.",
+    help="The cut level that the backend must reach. crash: one instant for all members.",
 )
 @wait_options
 def create(
@@ -56,9 +56,9 @@ def create(
 
 @cgsnapshot.command(name="list")
 @with_context
-@click.option("--all-projects", is_flag=True, help="Of every project; for administrators.")
-@click.option("--status")
-@click.option("--group", metavar="GROUP", help="Only those of this consistency group.")
+@click.option("--all-projects", is_flag=True, help="List those of all projects. Administrators only.")
+@click.option("--status", help="List only those with this status.")
+@click.option("--group", metavar="GROUP", help="List only those of this consistency group.")
 def list_(context: CliContext, all_projects: bool, status: str | None, group: str | None) -> None:
     """List the cgsnapshots, newest first."""
     cgsnapshots = context.client.cgsnapshots

@@ -19,21 +19,26 @@ if TYPE_CHECKING:
 
 @click.group()
 def db() -> None:
-    """The database."""
+    """The service's database."""
 
 
 @db.command()
 @with_context
-@click.option("--state-dir", type=click.Path(exists=True, file_okay=False, path_type=Path), metavar="DIR")
-@click.option("--database-url", metavar="URL", help="As SQLAlchemy writes it: postgresql+psycopg://...")
+@click.option(
+    "--state-dir",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="State directory of an embedded service, which must not be running.",
+)
+@click.option("--database-url", metavar="URL", help="SQLAlchemy URL: postgresql+psycopg://...")
 def upgrade(context: CliContext, state_dir: Path | None, database_url: str | None) -> None:
     """Upgrade the schema of a database to this version of cgflow."""
     if state_dir is not None and database_url is None:
-        before, after = _embedded(state_dir)
+        before, after = _upgrade_embedded(state_dir)
     elif database_url is not None and state_dir is None:
-        before, after = _upgraded(database_url)
+        before, after = _upgrade(database_url)
     else:
-        raise click.UsageError("Say which database: give either --state-dir or --database-url.")
+        raise click.UsageError("Give either --state-dir or --database-url.")
     if before == after:
         context.out.line(f"The database is up to date, at revision {after}.")
     else:
@@ -44,12 +49,17 @@ def upgrade(context: CliContext, state_dir: Path | None, database_url: str | Non
 
 @db.command()
 @with_context
-@click.option("--state-dir", type=click.Path(exists=True, file_okay=False, path_type=Path), metavar="DIR")
-@click.option("--database-url", metavar="URL", help="As SQLAlchemy writes it: postgresql+psycopg://...")
+@click.option(
+    "--state-dir",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="State directory of an embedded service.",
+)
+@click.option("--database-url", metavar="URL", help="SQLAlchemy URL: postgresql+psycopg://...")
 def stats(context: CliContext, state_dir: Path | None, database_url: str | None) -> None:
     """Show the number of rows of each kind, and the bytes that they take."""
     if (state_dir is None) == (database_url is None):
-        raise click.UsageError("Say which database: give either --state-dir or --database-url.")
+        raise click.UsageError("Give either --state-dir or --database-url.")
     if state_dir is not None and not StateDir(state_dir).has_database:
         raise ConfigError(f"There is no database in {state_dir}: cgflow.db is missing.")
     # Imported here, so that no other command loads the database libraries.
@@ -73,17 +83,17 @@ def stats(context: CliContext, state_dir: Path | None, database_url: str | None)
     context.out.records("statistics", found, ("name", "count", "bytes"))
 
 
-def _embedded(state_dir: Path) -> tuple[str | None, str | None]:
+def _upgrade_embedded(state_dir: Path) -> tuple[str | None, str | None]:
     """Upgrade the database of an embedded service, which must not run at the same time."""
-    held = StateDir(state_dir)
-    held.acquire()
+    directory = StateDir(state_dir)
+    directory.acquire()
     try:
-        return _upgraded(held.database_url)
+        return _upgrade(directory.database_url)
     finally:
-        held.release()
+        directory.release()
 
 
-def _upgraded(url: URL | str) -> tuple[str | None, str | None]:
+def _upgrade(url: URL | str) -> tuple[str | None, str | None]:
     """Upgrade, and return the revisions before and after. Raises: ConfigError."""
     # Imported here, so that no other command loads the database libraries.
     from sqlalchemy.exc import SQLAlchemyError
@@ -97,5 +107,5 @@ def _upgraded(url: URL | str) -> tuple[str | None, str | None]:
     except (SQLAlchemyError, ModuleNotFoundError) as error:
         # The URL is not repeated, because it may hold a password.
         raise ConfigError(
-            f"The database cannot be upgraded: {error}. Check its address, and that nothing else uses it."
+            f"The database cannot be upgraded: {error}. Check its address, and that no other process uses it."
         ) from error

@@ -31,14 +31,14 @@ class ExitCode(IntEnum):
 
 EPILOG = """\b
 Exit codes:
-    0  it was done (without --wait: it was accepted)
-    1  it was refused, or it failed and was undone; of several, one or more failed
-    2  the command was not understood
-    3  no service answers
-    4  it failed and undoing failed too: what is left is listed
-    5  it had not ended within --timeout; it goes on
-    6  an audit found drift, and it is still there
-  130  interrupted; what had been accepted goes on
+    0  success (without --wait: accepted)
+    1  refused, or failed and undone; of several, at least one failed
+    2  invalid command line
+    3  the service does not answer
+    4  failed, and undoing it failed: the leftovers are listed
+    5  not finished within --timeout; the operation continues
+    6  an audit found differences that remain
+  130  interrupted; accepted operations continue
 """
 
 _MOST_SEVERE_FIRST = (
@@ -57,7 +57,7 @@ class FlowReverted(CgflowError):
 
     def __init__(self, flow: dict[str, Any]) -> None:
         skipped = ", ".join(each["task"] for each in flow.get("skipped") or ())
-        but = f" Not undone, for an operator skipped it: {skipped}." if skipped else ""
+        but = f" Not undone, because an operator skipped it: {skipped}." if skipped else ""
         end = undone_text(flow["operation"])
         super().__init__(f"{flow['operation']} {end}: {_reason(flow)}{but}{_see(flow)}")
 
@@ -70,7 +70,7 @@ class RollbackFailed(CgflowError):
     def __init__(self, flow: dict[str, Any]) -> None:
         self.leftovers = list(flow.get("leftovers") or ())
         left = "".join(f"\n  {flow_report.leftover(each)}" for each in self.leftovers)
-        what = f"something is left:{left}" if left else "nothing of it is left."
+        what = f"leftovers remain:{left}" if left else "no leftovers remain."
         super().__init__(
             f"{flow['operation']} failed: {_reason(flow)} Undoing it failed too, {self._then(flow)}, "
             f"and {what}{_see(flow)}"
@@ -79,9 +79,9 @@ class RollbackFailed(CgflowError):
     @staticmethod
     def _then(flow: dict[str, Any]) -> str:
         if flow["state"] == FlowState.ABANDONED:
-            return "it was given up"
+            return "it was abandoned"
         if flow.get("undo_at"):
-            return f"it is tried again by itself at {flow['undo_at']}"
+            return f"it is retried automatically at {flow['undo_at']}"
         return "it waits for an administrator"
 
 
@@ -116,14 +116,14 @@ def code_of(error: CgflowError) -> ExitCode:
 
 def error_as_json(error: CgflowError) -> dict[str, Any]:
     """Return an error as JSON for scripts."""
-    told: dict[str, Any] = {"code": error.slug, "message": error.message, "exit_code": int(code_of(error))}
+    result: dict[str, Any] = {"code": error.slug, "message": error.message, "exit_code": int(code_of(error))}
     if isinstance(error, ServiceError):
-        told |= {"code": error.code, "status": error.status, "request_id": error.request_id}
+        result |= {"code": error.code, "status": error.status, "request_id": error.request_id}
     if isinstance(error, RollbackFailed):
-        told["leftovers"] = error.leftovers
+        result["leftovers"] = error.leftovers
     if isinstance(error, SomeFailed):
-        told["failures"] = [{"name": name, **error_as_json(each)} for name, each in error.failures]
-    return told
+        result["failures"] = [{"name": name, **error_as_json(each)} for name, each in error.failures]
+    return result
 
 
 _CODES: dict[type[CgflowError], ExitCode] = {
@@ -140,4 +140,4 @@ def _reason(flow: dict[str, Any]) -> str:
 
 
 def _see(flow: dict[str, Any]) -> str:
-    return f"\nWhat happened, step by step: cgflow flow show {flow['id']}"
+    return f"\nFor all steps: cgflow flow show {flow['id']}"

@@ -11,23 +11,31 @@ from cgflow.cli.context import CliContext, with_context
 from cgflow.status import FlowState
 
 _COLUMNS = ("id", "operation", "state", "resource_type", "resource_id", "created_at", "took", "reason")
-_EVENTS = ("seq", "at", "task", "from", "to", "attempt", "took", "conductor", "told")
-_reason = click.option("--reason", required=True, metavar="WORDS", help="Why; kept in the flow's history.")
+_EVENTS = ("seq", "at", "task", "from", "to", "attempt", "took", "conductor", "detail")
+_reason = click.option("--reason", required=True, metavar="TEXT", help="Why. Stored in the flow's history.")
 
 
 @click.group()
 def flow() -> None:
-    """Flows: every operation with its history, which is kept after its end."""
+    """Flows: operations and their history, which is stored after their end."""
 
 
 @flow.command(name="list")
 @with_context
-@click.option("--state", type=click.Choice([str(state) for state in FlowState]))
-@click.option("--operation", metavar="NOUN.VERB", help="Such as cgsnapshot.create.")
-@click.option("--resource", metavar="NAME", help="What was operated on, or its group; a name or an id.")
-@click.option("--all-projects", is_flag=True, help="Of every project; for administrators.")
-@click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True)
-@click.option("--marker", metavar="ID", help="Go on behind this flow.")
+@click.option(
+    "--state", type=click.Choice([str(state) for state in FlowState]), help="List only flows in this state."
+)
+@click.option(
+    "--operation", metavar="RESOURCE.VERB", help="List only this operation, such as cgsnapshot.create."
+)
+@click.option(
+    "--resource", metavar="NAME", help="List only operations on this resource or group. A name or an id."
+)
+@click.option("--all-projects", is_flag=True, help="List those of all projects. Administrators only.")
+@click.option(
+    "--limit", type=click.IntRange(min=1), default=50, show_default=True, help="List at most this many."
+)
+@click.option("--marker", metavar="ID", help="List only flows after this one.")
 def list_(context: CliContext, /, resource: str | None, all_projects: bool, **filters: Any) -> None:
     """List flows, newest first."""
     flows = context.client.flows
@@ -41,9 +49,9 @@ def list_(context: CliContext, /, resource: str | None, all_projects: bool, **fi
 @flow.command()
 @with_context
 @click.argument("flow_id", metavar="FLOW")
-@click.option("--all", "unfold", is_flag=True, help="One line for every member, however many.")
+@click.option("--all", "unfold", is_flag=True, help="Print one line for every member.")
 def show(context: CliContext, flow_id: str, unfold: bool) -> None:
-    """Show a flow: each step, what was undone, and what is left."""
+    """Show a flow with its steps, their undo and its leftovers."""
     flows = context.client.flows
     found = flows.find(flow_id)
     if context.out.as_json:
@@ -56,7 +64,7 @@ def show(context: CliContext, flow_id: str, unfold: bool) -> None:
 @with_context
 @click.argument("flow_id", metavar="FLOW")
 @click.option(
-    "--after", type=click.IntRange(min=0), default=0, metavar="SEQ", help="Only events behind this one."
+    "--after", type=click.IntRange(min=0), default=0, metavar="SEQ", help="List only events after this one."
 )
 def events(context: CliContext, flow_id: str, after: int) -> None:
     """List every transition of a flow and its steps."""
@@ -66,7 +74,7 @@ def events(context: CliContext, flow_id: str, after: int) -> None:
             {
                 **each,
                 "took": flow_report.format_duration(each.get("duration_ms")),
-                "told": flow_report.format_event(each),
+                "detail": flow_report.format_event(each),
             }
             for each in found
         ]
@@ -87,7 +95,12 @@ def graph(context: CliContext, flow_id: str) -> None:
 @flow.command()
 @with_context
 @click.argument("flow_id", metavar="FLOW")
-@click.option("--timeout", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="SECONDS",
+    help="Follow it at most this long.",
+)
 def follow(context: CliContext, flow_id: str, timeout: float | None) -> None:
     """Print the events of a flow until it ends, and exit with the code for its end.
 
@@ -105,21 +118,25 @@ def follow(context: CliContext, flow_id: str, timeout: float | None) -> None:
 def retry(context: CliContext, flow_id: str) -> None:
     """Retry a failed rollback now."""
     context.client.flows.act(flow_id, "retry")
-    context.out.note(f"The undo of flow {flow_id} is tried again: see 'cgflow flow follow {flow_id}'.")
+    context.out.note(f"The undo of flow {flow_id} is being retried: see 'cgflow flow follow {flow_id}'.")
 
 
 @flow.command()
 @with_context
 @click.argument("flow_id", metavar="FLOW")
 @click.option(
-    "--task", required=True, metavar="TASK", help="The step whose undo failed, as flow show names it."
+    "--task",
+    required=True,
+    metavar="TASK",
+    help="The step whose undo failed, as named by 'cgflow flow show'.",
 )
 @_reason
 def skip(context: CliContext, flow_id: str, task: str, reason: str) -> None:
-    """Declare one step of a failed rollback undone, because you have taken care of it, and undo the rest."""
+    """Declare one step of a failed rollback undone, because you have undone it, and undo the rest."""
     context.client.flows.act(flow_id, "skip", task=task, reason=reason)
     context.out.note(
-        f"The undo of {task} is skipped; the rest is going to be undone: see 'cgflow flow follow {flow_id}'."
+        f"The undo of {task} is skipped, and the other steps are being undone: "
+        f"see 'cgflow flow follow {flow_id}'."
     )
 
 
@@ -128,9 +145,9 @@ def skip(context: CliContext, flow_id: str, task: str, reason: str) -> None:
 @click.argument("flow_id", metavar="FLOW")
 @_reason
 def abandon(context: CliContext, flow_id: str, reason: str) -> None:
-    """Give up a failed rollback, or a flow failing after its commit; its leftovers are yours to remove."""
+    """Give up a failed rollback, or a flow that fails after its commit. Its leftovers are not removed."""
     context.client.flows.act(flow_id, "abandon", reason=reason)
-    context.out.note(f"Flow {flow_id} is abandoned; 'cgflow flow show {flow_id}' lists what it left.")
+    context.out.note(f"Flow {flow_id} is abandoned; 'cgflow flow show {flow_id}' lists its leftovers.")
 
 
 @flow.command()
@@ -138,10 +155,10 @@ def abandon(context: CliContext, flow_id: str, reason: str) -> None:
 @click.argument("flow_id", metavar="FLOW")
 @_reason
 def cancel(context: CliContext, flow_id: str, reason: str) -> None:
-    """Undo a running flow at its next step. It is refused once its change is committed."""
+    """Stop a running flow before its next step and undo it. Refused once its change is committed."""
     context.client.flows.act(flow_id, "cancel", reason=reason)
     context.out.note(
-        f"The cancel of flow {flow_id} is accepted: no further step begins, and what was done is going to be "
+        f"The cancel of flow {flow_id} is accepted: no further step begins, and completed steps are "
         f"undone: see 'cgflow flow follow {flow_id}'."
     )
 
@@ -150,6 +167,6 @@ def cancel(context: CliContext, flow_id: str, reason: str) -> None:
 @with_context
 @click.argument("flow_id", metavar="FLOW")
 def resume(context: CliContext, flow_id: str) -> None:
-    """Resume a flow that has stopped without having ended."""
+    """Resume a flow that has stopped before its end."""
     context.client.flows.act(flow_id, "resume")
-    context.out.note(f"Flow {flow_id} is going to be taken up again: see 'cgflow flow follow {flow_id}'.")
+    context.out.note(f"Flow {flow_id} is being resumed: see 'cgflow flow follow {flow_id}'.")

@@ -400,8 +400,8 @@ def format_failure(stored: Any) -> str:
     """Format a stored failure in one line: its type and its message."""
     if not isinstance(stored, dict):
         return shorten_result(stored)
-    words = " ".join(str(stored.get("message") or "").split())
-    return ": ".join(part for part in (stored.get("type"), words) if part) or shorten_result(stored)
+    parts = " ".join(str(stored.get("message") or "").split())
+    return ": ".join(part for part in (stored.get("type"), parts) if part) or shorten_result(stored)
 
 
 def format_event(detail: dict[str, Any]) -> str:
@@ -410,11 +410,11 @@ def format_event(detail: dict[str, Any]) -> str:
     if done is not None:
         return action_text(done)
     result = detail.get("result")
-    words = (
+    parts = (
         format_failure(detail["failure"]) if detail.get("failure") else "",
         " ".join(result.split()) if isinstance(result, str) else shorten_result(result),
     )
-    return " ".join(filter(None, words))
+    return " ".join(filter(None, parts))
 
 
 def shorten_result(result: Any) -> str:

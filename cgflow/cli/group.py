@@ -29,10 +29,10 @@ def group() -> None:
 @with_context
 @click.argument("name")
 @click.option(
-    "--type", "types", metavar="TYPE", multiple=True, help="A type its members may have; repeatable."
+    "--type", "types", metavar="TYPE", multiple=True, help="A volume type that members may have. Repeatable."
 )
-@click.option("--description")
-@click.option("--availability-zone", metavar="ZONE")
+@click.option("--description", help="A description.")
+@click.option("--availability-zone", metavar="ZONE", help="The availability zone to create it in.")
 @wait_options
 def create(
     context: CliContext,
@@ -51,9 +51,9 @@ def create(
 @group.command(name="create-from")
 @with_context
 @click.argument("name")
-@click.option("--cgsnapshot", metavar="CGSNAPSHOT", help="The point in time that the new volumes hold.")
-@click.option("--group", "source", metavar="GROUP", help="The group that is copied as it is at one instant.")
-@click.option("--description")
+@click.option("--cgsnapshot", metavar="CGSNAPSHOT", help="The cgsnapshot to create the volumes from.")
+@click.option("--group", "source", metavar="GROUP", help="The group to clone, at one instant.")
+@click.option("--description", help="A description.")
 @wait_options
 def create_from(
     context: CliContext,
@@ -80,10 +80,10 @@ def create_from(
 @group.command()
 @with_context
 @click.argument("group_name", metavar="GROUP")
-@click.option("--name")
-@click.option("--description")
-@click.option("--add", metavar="VOLUME", multiple=True, help="A volume that becomes a member; repeatable.")
-@click.option("--remove", metavar="VOLUME", multiple=True, help="A member that leaves; repeatable.")
+@click.option("--name", help="The new name.")
+@click.option("--description", help="A description.")
+@click.option("--add", metavar="VOLUME", multiple=True, help="A volume to add. Repeatable.")
+@click.option("--remove", metavar="VOLUME", multiple=True, help="A member to remove. Repeatable.")
 @wait_options
 def update(
     context: CliContext,
@@ -94,7 +94,7 @@ def update(
     remove: tuple[str, ...],
     waiting: WaitOptions,
 ) -> None:
-    """Change the name or description of a group, or add and remove volumes: all of that, or nothing."""
+    """Change the name, description or members of a group. All changes are made, or none."""
     client = context.client
     groups = client.consistencygroups
     accepted = groups.update(
@@ -110,8 +110,8 @@ def update(
 @group.command()
 @with_context
 @click.argument("name", metavar="GROUP")
-@click.option("--to", "cgsnapshot", metavar="CGSNAPSHOT", required=True, help="What it is put back to.")
-@click.option("--safety", metavar="NAME", help="Take a cgsnapshot of this name first, which stays.")
+@click.option("--to", "cgsnapshot", metavar="CGSNAPSHOT", required=True, help="The cgsnapshot to restore.")
+@click.option("--safety", metavar="NAME", help="Take a cgsnapshot with this name first, and keep it.")
 @_yes_option
 @wait_options
 def revert(
@@ -119,7 +119,7 @@ def revert(
 ) -> None:
     """Restore every member of a group to a cgsnapshot, or none of them.
 
-    Data written since is lost, unless --safety keeps it in a cgsnapshot of its own.
+    Data written since is lost, unless --safety keeps it in another cgsnapshot.
     """
     client = context.client
     groups = client.consistencygroups
@@ -127,7 +127,7 @@ def revert(
     group_id = groups.find(name)["id"]
     if safety is None:
         question = (
-            f"What the members of group {name} hold now is lost for good. Put them back to {cgsnapshot}?"
+            f"The current data of all members of group {name} will be lost. Restore them to {cgsnapshot}?"
         )
         _confirm(context, question, is_given=yes)
     accepted = groups.revert(group_id, cgsnapshot_id, safety=safety)
@@ -136,8 +136,8 @@ def revert(
 
 @group.command(name="list")
 @with_context
-@click.option("--all-projects", is_flag=True, help="Of every project; for administrators.")
-@click.option("--status")
+@click.option("--all-projects", is_flag=True, help="List those of all projects. Administrators only.")
+@click.option("--status", help="List only those with this status.")
 def list_(context: CliContext, all_projects: bool, status: str | None) -> None:
     """List the groups, newest first."""
     groups = context.client.consistencygroups
@@ -157,14 +157,14 @@ def show(context: CliContext, name: str) -> None:
 @group.command()
 @with_context
 @click.argument("names", metavar="GROUP...", nargs=-1, required=True)
-@click.option("--force", is_flag=True, help="Together with the volumes in it.")
+@click.option("--force", is_flag=True, help="Delete the volumes in it, too.")
 @_yes_option
 @wait_options
 def delete(context: CliContext, names: tuple[str, ...], force: bool, yes: bool, waiting: WaitOptions) -> None:
     """Delete groups. A group with volumes needs --force; a group with cgsnapshots is refused."""
     groups = context.client.consistencygroups
     if force:
-        question = f"All volumes in {', '.join(names)} are deleted with their data. Delete them?"
+        question = f"All volumes in {', '.join(names)} will be deleted with their data. Delete them?"
         _confirm(context, question, is_given=yes)
     delete_each(context, groups, names, partial(groups.delete, force=force), waiting)
 

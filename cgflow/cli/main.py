@@ -39,7 +39,7 @@ class Commands(click.Group):
         if not contributed:
             return None
         if len(contributed) > 1:
-            return _unavailable(cmd_name, f"it is contributed twice, by {' and '.join(contributed)}")
+            return _unavailable(cmd_name, f"two packages provide it: {' and '.join(contributed)}")
         return _loaded(next(iter(contributed.values())))
 
     def main(self, args: Sequence[str] | None = None, *more: Any, **options: Any) -> Any:
@@ -71,7 +71,9 @@ class Commands(click.Group):
             _report(_output(ctx), error)
             ctx.exit(code_of(error))
         except UnicodeEncodeError as error:
-            _report(_output(ctx), InvalidInput(f"{error.object!r} cannot be sent: it is no text that fits."))
+            _report(
+                _output(ctx), InvalidInput(f"{error.object!r} cannot be sent, because it is not valid text.")
+            )
             ctx.exit(ExitCode.USAGE)
         except click.UsageError as error:
             if not _output(ctx).as_json:
@@ -79,23 +81,40 @@ class Commands(click.Group):
             _report(_output(ctx), InvalidInput(error.format_message()))
             ctx.exit(ExitCode.USAGE)
         except KeyboardInterrupt:
-            _output(ctx).note("Interrupted. What had been accepted goes on: see 'cgflow flow list'.")
+            _output(ctx).note("Interrupted. Accepted operations continue: see 'cgflow flow list'.")
             ctx.exit(ExitCode.INTERRUPTED)
 
 
 @click.group(cls=Commands, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
-    "--url", envvar="CGFLOW_URL", default="http://127.0.0.1:8776", show_default=True, show_envvar=True
+    "--url",
+    envvar="CGFLOW_URL",
+    default="http://127.0.0.1:8776",
+    show_default=True,
+    show_envvar=True,
+    help="Address of the service.",
 )
-@click.option("--project", envvar="CGFLOW_PROJECT", default="admin", show_default=True, show_envvar=True)
 @click.option(
-    "--user", envvar=["CGFLOW_USER", "OS_USERNAME"], default="admin", show_default=True, show_envvar=True
+    "--project",
+    envvar="CGFLOW_PROJECT",
+    default="admin",
+    show_default=True,
+    show_envvar=True,
+    help="Name or id of the project.",
+)
+@click.option(
+    "--user",
+    envvar=["CGFLOW_USER", "OS_USERNAME"],
+    default="admin",
+    show_default=True,
+    show_envvar=True,
+    help="Name of the user.",
 )
 @click.option(
     "--password",
     envvar=["CGFLOW_PASSWORD", "OS_PASSWORD"],
     show_envvar=True,
-    help="For http_basic; with OS_AUTH_URL, OS_PROJECT_NAME etc. for keystone. OS_TOKEN does without.",
+    help="For http_basic, or with OS_AUTH_URL, OS_PROJECT_NAME etc. for keystone. Not needed with OS_TOKEN.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout, and errors as JSON on stderr.")
 @click.version_option(cgflow.__version__, prog_name="cgflow")
@@ -128,7 +147,7 @@ def _check_text(arguments: Sequence[str]) -> None:
 def _loaded(point: EntryPoint) -> click.Command:
     try:
         command = point.load()
-    except Exception as error:  # noqa: BLE001  # a contributed module may fail in any way at all
+    except Exception as error:  # noqa: BLE001  # a module of another package may raise anything
         return _unavailable(point.name, f"{point.value} cannot be loaded: {type(error).__name__}: {error}")
     if not isinstance(command, click.Command):
         return _unavailable(point.name, f"{point.value} is not a click command")

@@ -10,7 +10,7 @@ from cgflow.cli.context import CliContext, with_context
 from cgflow.cli.resource_commands import ResourceLimit
 
 _COLUMNS = ("resource", "limit", "in_use", "reserved")
-_of = click.option("--of", "project", metavar="PROJECT", help="Another project than one's own.")
+_of = click.option("--of", "project", metavar="PROJECT", help="The project. Default: your own.")
 
 
 @click.group()

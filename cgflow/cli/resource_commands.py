@@ -52,7 +52,7 @@ class ResourceLimit(KeyValue):
         """Split, and check that the limit is an integer."""
         key, limit = super().convert(value, param, ctx)
         if not limit.removeprefix("-").isdecimal():
-            self.fail(f"'{value}': a limit is a whole number, -1 for none.", param, ctx)
+            self.fail(f"'{value}': a limit must be an integer; -1 means unlimited.", param, ctx)
         return key, limit
 
 
@@ -73,7 +73,7 @@ def wait_options(command: C) -> C:
         is_eager=True,
         expose_value=False,
         callback=_remember_wait,
-        help="Wait for the end.",
+        help="Wait until the operation has ended.",
     )
     timeout = click.option(
         "--timeout",
@@ -81,7 +81,7 @@ def wait_options(command: C) -> C:
         type=click.FloatRange(min=0, min_open=True),
         metavar="SECONDS",
         callback=_wait_options,
-        help="Wait no longer than this; needs --wait.",
+        help="Wait at most this long. Needs --wait.",
     )
     return wait(timeout(command))
 
@@ -92,7 +92,7 @@ def report_accepted(
     """Print the accepted resource; with ``--wait`` follow its flow, then print the resource's new state."""
     id_ = accepted.record["id"]
     if not waiting.is_wanted or accepted.flow_id is None:
-        context.out.line(f"{resources.noun} {id_} is accepted{_follow_hint(accepted)}")
+        context.out.line(f"{resources.type_name} {id_} is accepted{_follow_hint(accepted)}")
         if context.out.as_json:
             context.out.record(resources.key, accepted.record, flow_id=accepted.flow_id)
         return
@@ -114,7 +114,7 @@ def _remember_wait(ctx: click.Context, _param: click.Parameter, is_set: bool) ->
 def _wait_options(ctx: click.Context, _param: click.Parameter, timeout: float | None) -> WaitOptions:
     is_wanted = bool(ctx.meta.get("cgflow.wait"))
     if timeout is not None and not is_wanted:
-        raise click.UsageError("--timeout says how long to wait: give --wait as well.")
+        raise click.UsageError("--timeout needs --wait.")
     return WaitOptions(is_wanted, timeout)
 
 
@@ -138,7 +138,7 @@ def delete_each(
             accepted = delete(resources.find(name)["id"])
             result = {"name": name, "id": accepted.record["id"], "flow_id": accepted.flow_id}
             results.append(result)
-            _report_deletion(context, resources.noun, result, waiting)
+            _report_deletion(context, resources.type_name, result, waiting)
         except CgflowError as error:
             failures.append((name, error))
     if context.out.as_json:
@@ -170,7 +170,7 @@ def _deletion_error(resources: Collection, count: int, failures: Failures) -> Cg
     return SomeFailed(f"{len(failures)} of {count} {resources.plural} were not deleted:{details}", failures)
 
 
-file_option = click.option("--file", "as_file", is_flag=True, help="As a file on the backend's host.")
+file_option = click.option("--file", "as_file", is_flag=True, help="As a file on the host of the backend.")
 
 
 def connect_resource(context: CliContext, resources: Connectable, name: str, as_file: bool) -> None:
@@ -200,7 +200,7 @@ def disconnect_resource(
     """Remove a snapshot's export or a file, or state that a volume is no longer used, and print ``done``."""
     found = resources.find(name)
     resources.disconnect(found["id"], as_file=as_file)
-    context.out.line(f"{resources.noun} {name} {done}.")
+    context.out.line(f"{resources.type_name} {name} {done}.")
     if context.out.as_json:
         context.out.json({"disconnected": {"id": found["id"]}})
 
@@ -214,10 +214,10 @@ def add_reset_status(
 
     @commands.command(
         name="reset-status",
-        help=f"Set a status by hand: {statuses}.\n\n"
-        "Only the record changes. 'cgflow audit' finds and repairs statuses that are wrong; this is for what "
-        "it cannot know, such as data that has come back. For administrators, and never while a flow is at "
-        "work.",
+        help=f"Set the status: {statuses}.\n\n"
+        "Only the record changes. 'cgflow audit' finds and repairs wrong statuses; this command is for what "
+        "it cannot know, such as data that was recovered. Administrators only. Do not use it while a flow is "
+        "running.",
     )
     @with_context
     @click.argument("name", metavar=str(commands.name).upper())

@@ -27,9 +27,9 @@ def snapshot() -> None:
 @snapshot.command()
 @with_context
 @click.argument("name")
-@click.option("--volume", metavar="VOLUME", required=True, help="What to copy.")
-@click.option("--description")
-@click.option("--force", is_flag=True, help="Also while the volume is in use.")
+@click.option("--volume", metavar="VOLUME", required=True, help="The volume to snapshot.")
+@click.option("--description", help="A description.")
+@click.option("--force", is_flag=True, help="Allow it while the volume is in use.")
 @wait_options
 def create(
     context: CliContext, /, name: str, volume: str, description: str | None, force: bool, waiting: WaitOptions
@@ -53,10 +53,10 @@ def delete(context: CliContext, names: tuple[str, ...], waiting: WaitOptions) ->
 
 @snapshot.command(name="list")
 @with_context
-@click.option("--all-projects", is_flag=True, help="Of every project; for administrators.")
-@click.option("--status")
-@click.option("--volume", metavar="VOLUME", help="Only those of this volume.")
-@click.option("--cgsnapshot", metavar="CGSNAPSHOT", help="Only those in this cgsnapshot.")
+@click.option("--all-projects", is_flag=True, help="List those of all projects. Administrators only.")
+@click.option("--status", help="List only those with this status.")
+@click.option("--volume", metavar="VOLUME", help="List only those of this volume.")
+@click.option("--cgsnapshot", metavar="CGSNAPSHOT", help="List only those in this cgsnapshot.")
 def list_(
     context: CliContext, all_projects: bool, status: str | None, volume: str | None, cgsnapshot: str | None
 ) -> None:

@@ -19,9 +19,9 @@ def type_() -> None:
 @type_.command()
 @with_context
 @click.argument("name")
-@click.option("--description")
+@click.option("--description", help="A description.")
 @click.option("--private", is_flag=True, help="Hide it from other projects.")
-@click.option("--property", "extra_specs", type=KeyValue(), multiple=True, help="An extra spec; repeatable.")
+@click.option("--property", "extra_specs", type=KeyValue(), multiple=True, help="An extra spec. Repeatable.")
 def create(
     context: CliContext,
     name: str,
@@ -57,7 +57,7 @@ def show(context: CliContext, volume_type: str) -> None:
 @click.argument("volume_type", metavar="TYPE")
 @click.argument("extra_specs", type=KeyValue(), nargs=-1, required=True)
 def set_(context: CliContext, volume_type: str, extra_specs: tuple[tuple[str, str], ...]) -> None:
-    """Set extra specs of a type; those not named stay."""
+    """Set extra specs of a type; others stay unchanged."""
     types = context.client.types
     found = types.find(volume_type)
     types.set_specs(found["id"], dict(extra_specs))
@@ -81,7 +81,7 @@ def unset(context: CliContext, volume_type: str, keys: tuple[str, ...]) -> None:
 @with_context
 @click.argument("volume_types", metavar="TYPE...", nargs=-1, required=True)
 def delete(context: CliContext, volume_types: tuple[str, ...]) -> None:
-    """Delete types that nothing uses."""
+    """Delete volume types that are not in use."""
     types = context.client.types
 
     def delete_one(id_: str) -> Accepted:

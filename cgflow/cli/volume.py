@@ -30,13 +30,15 @@ def volume() -> None:
 @volume.command()
 @with_context
 @click.argument("name")
-@click.option("--size", type=click.IntRange(min=1), metavar="GIB", help="Needed without a source.")
-@click.option("--snapshot", metavar="SNAPSHOT", help="The snapshot that it is made from.")
-@click.option("--source", metavar="VOLUME", help="The volume that it is made from.")
-@click.option("--type", "type_", metavar="TYPE")
-@click.option("--group", metavar="GROUP", help="The consistency group it becomes a member of.")
-@click.option("--description")
-@click.option("--availability-zone", metavar="ZONE")
+@click.option(
+    "--size", type=click.IntRange(min=1), metavar="GIB", help="Required without --snapshot or --source."
+)
+@click.option("--snapshot", metavar="SNAPSHOT", help="The snapshot to create it from.")
+@click.option("--source", metavar="VOLUME", help="The volume to clone.")
+@click.option("--type", "type_", metavar="TYPE", help="The volume type.")
+@click.option("--group", metavar="GROUP", help="The consistency group to create it in.")
+@click.option("--description", help="A description.")
+@click.option("--availability-zone", metavar="ZONE", help="The availability zone to create it in.")
 @wait_options
 def create(
     context: CliContext,
@@ -48,7 +50,7 @@ def create(
     type_: str | None,
     group: str | None,
     waiting: WaitOptions,
-    **told: Any,
+    **options: Any,
 ) -> None:
     """Create a volume."""
     client = context.client
@@ -61,16 +63,16 @@ def create(
         consistencygroup_id=group_id,
         snapshot_id=None if snapshot is None else client.snapshots.find(snapshot)["id"],
         source_volid=None if source is None else client.volumes.find(source)["id"],
-        **told,
+        **options,
     )
     report_accepted(context, client.volumes, made, waiting)
 
 
 @volume.command(name="list")
 @with_context
-@click.option("--all-projects", is_flag=True, help="Of every project; for administrators.")
-@click.option("--status")
-@click.option("--group", metavar="GROUP", help="Only the members of this consistency group.")
+@click.option("--all-projects", is_flag=True, help="List those of all projects. Administrators only.")
+@click.option("--status", help="List only those with this status.")
+@click.option("--group", metavar="GROUP", help="List only members of this consistency group.")
 def list_(context: CliContext, all_projects: bool, status: str | None, group: str | None) -> None:
     """List the volumes, newest first."""
     volumes = context.client.volumes
@@ -93,7 +95,7 @@ def show(context: CliContext, name: str) -> None:
 @volume.command()
 @with_context
 @click.argument("names", metavar="VOLUME...", nargs=-1, required=True)
-@click.option("--cascade", is_flag=True, help="With their snapshots.")
+@click.option("--cascade", is_flag=True, help="Delete their snapshots, too.")
 @wait_options
 def delete(context: CliContext, names: tuple[str, ...], cascade: bool, waiting: WaitOptions) -> None:
     """Delete volumes that are in no group."""
@@ -154,13 +156,13 @@ def connect(context: CliContext, name: str, as_file: bool) -> None:
 @click.argument("name", metavar="VOLUME")
 @file_option
 def disconnect(context: CliContext, name: str, as_file: bool) -> None:
-    """State that a volume is no longer used, or remove its file. End connected clients yourself."""
-    done = "is no file any more" if as_file else "is given back; a client that is still connected goes on"
+    """End the use of a volume, or remove its file. Connected clients stay connected."""
+    done = "is no longer a file" if as_file else "is no longer reserved; connected clients stay connected"
     disconnect_resource(context, context.client.volumes, name, as_file, done=done)
 
 
 add_reset_status(
     volume,
     lambda client: client.volumes,
-    "every one that Cinder has",
+    "any status of Cinder",
 )

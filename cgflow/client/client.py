@@ -49,13 +49,15 @@ class Client:
         """
         if ID.fullmatch(name_or_id):
             return name_or_id
-        nouns = (self.consistencygroups, self.volumes, self.cgsnapshots)
-        named = [(kind.noun, each) for kind in nouns for each in kind.find_by_name(name_or_id)]
+        types = (self.consistencygroups, self.volumes, self.cgsnapshots)
+        named = [(kind.type_name, each) for kind in types for each in kind.find_by_name(name_or_id)]
         if not named:
             raise NotFound(
-                f"No group, volume or cgsnapshot is called '{name_or_id}'; one deleted has an id alone."
+                f"No group, volume or cgsnapshot is named '{name_or_id}'. Give the id of a deleted one."
             )
         if len(named) > 1:
-            told = ", ".join(f"{noun} {describe_with_id(each)}" for noun, each in named)
-            raise AmbiguousName(f"{len(named)} things are called '{name_or_id}'. Give the id of one: {told}.")
+            candidates = ", ".join(f"{type_name} {describe_with_id(each)}" for type_name, each in named)
+            raise AmbiguousName(
+                f"{len(named)} resources are named '{name_or_id}'. Give the id of one: {candidates}."
+            )
         return str(named[0][1]["id"])

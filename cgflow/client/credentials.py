@@ -68,7 +68,7 @@ def _translated_errors() -> Iterator[None]:
     except exceptions.HttpError as error:
         raise ServiceError(error.http_status, "keystone", f"Keystone refused: {error.message}") from error
     except exceptions.ClientException as error:
-        raise ServiceUnreachable(f"Keystone cannot be asked: {error}") from error
+        raise ServiceUnreachable(f"Keystone does not answer: {error}") from error
 
 
 def credentials(environ: Mapping[str, str], user: str, password: str | None) -> AuthBase | None:

@@ -28,7 +28,7 @@ T = TypeVar("T")
 class Flows(Collection):
     """``/flows``. A flow has no name: ``find`` accepts an id only."""
 
-    plural, key, noun = "flows", "flow", "flow"
+    plural, key, type_name = "flows", "flow", "flow"
     root = listing = "/flows"
 
     def find(self, name_or_id: str) -> Record:
@@ -78,26 +78,26 @@ class Flows(Collection):
         self, id_: str, *, after: int = 0, timeout: float | None = None, patience: float = PATIENCE_S
     ) -> Generator[list[Record], None, Record]:
         """Yield the events of each answer together. Otherwise as ``follow``."""
-        watch = _FollowTimer(id_, timeout, patience)
+        timer = _FollowTimer(id_, timeout, patience)
         seen, wait = after, 0.0
         while True:
             began = time.monotonic()
-            batch = watch.ask(partial(self.events, id_, seen, wait))
+            batch = timer.request(partial(self.events, id_, seen, wait))
             if batch:
                 seen = batch[-1]["seq"]
                 yield batch
             if not batch or any(_is_end(event) for event in batch):
-                flow = watch.ask(partial(self.get, id_))
+                flow = timer.request(partial(self.get, id_))
                 if has_ended(flow):
                     # The events written between the two answers, including the last one.
-                    if last := watch.ask(partial(self.events, id_, seen)):
+                    if last := timer.request(partial(self.events, id_, seen)):
                         yield last
                     return flow
-            watch.check()
+            timer.check()
             if not batch and wait > 0 and time.monotonic() - began < _FIRST_PAUSE_S:
                 # The service did not wait for events, so pause before the next request.
                 time.sleep(_FIRST_PAUSE_S)
-            wait = watch.at_most(POLL_S)
+            wait = timer.at_most(POLL_S)
 
 
 def has_ended(flow: Record) -> bool:
@@ -128,25 +128,25 @@ class _FollowTimer:
         """Raise WaitTimedOut, if the total time is over."""
         if self._timeout is not None and time.monotonic() - self._began >= self._timeout:
             raise WaitTimedOut(
-                f"Flow {self._flow_id} had not ended after {self._timeout:g} s. It goes on: "
-                f"look again with 'cgflow flow follow {self._flow_id}'."
+                f"Flow {self._flow_id} had not ended after {self._timeout:g} s. It continues: "
+                f"follow it with 'cgflow flow follow {self._flow_id}'."
             )
 
-    def ask(self, question: Callable[[], T]) -> T:
+    def request(self, send: Callable[[], T]) -> T:
         """Retry a request until there is an answer or ``patience`` is over. Raises: as ``Flows.follow``."""
         gone_since: float | None = None
         pause = _FIRST_PAUSE_S
         while True:
             try:
-                return question()
+                return send()
             except (ServiceUnreachable, ServiceError) as error:
                 if isinstance(error, ServiceError) and error.status not in _RESTARTING:
                     raise
                 gone_since = gone_since or time.monotonic()
                 if time.monotonic() - gone_since >= self._patience:
                     raise ServiceUnreachable(
-                        f"{error.message} Flow {self._flow_id} goes on when the service is back: "
-                        f"look then with 'cgflow flow follow {self._flow_id}'."
+                        f"{error.message} Flow {self._flow_id} continues when the service is back: "
+                        f"follow it then with 'cgflow flow follow {self._flow_id}'."
                     ) from error
             self.check()
             time.sleep(self.at_most(pause))

@@ -20,7 +20,7 @@ VERSIONS = "OpenStack-API-Version"
 AUTH_HEADER = "X-Auth-Token"
 CONNECT_S = 5.0
 ANSWER_S = 60.0
-_WHO = " Say who you are with --user and --password, or with the variables that 'cgflow --help' names."
+_CREDENTIALS_HINT = " Give --user and --password, or set the variables that 'cgflow --help' lists."
 _WRONG_PROJECT = "Malformed request url"
 """The complete message of Cinder, and so of the service, for a foreign project in the URL."""
 
@@ -82,7 +82,7 @@ class Answer:
             raise ServiceError(
                 502,
                 "unexpectedAnswer",
-                f"The answer holds no '{key}'. Is a cgflow service at the address that was given?",
+                f"The answer has no '{key}'. Check that the address is that of a cgflow service.",
             )
         return self.body[key]
 
@@ -110,24 +110,24 @@ class Http:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise InvalidInput(
-                f"'{url}' is not the address of a service. Give one like http://127.0.0.1:8776."
+                f"'{url}' is not the address of a service. Give a URL such as http://127.0.0.1:8776."
             )
         # Endpoints for Cinder's clients end in /v3; both forms are accepted.
         self._url = url.rstrip("/").removesuffix("/v3")
         # A token determines its project, and Keystone's tokens have the id of the project only.
-        is_told = auth is None or isinstance(auth, HTTPBasicAuth)
-        self._base = f"{self._url}/v3/{quote(project, safe='')}" if is_told else f"{self._url}/v3"
+        is_claimed = auth is None or isinstance(auth, HTTPBasicAuth)
+        self._base = f"{self._url}/v3/{quote(project, safe='')}" if is_claimed else f"{self._url}/v3"
         self._project = project
         self._session = requests.Session()
         # A proxy never leads to a service on this host.
         self._session.trust_env = parts.hostname not in _LOOPBACK
         self._session.auth = auth or Token(f"{user}:{project}")
         self._session.headers["Accept"] = "application/json"
-        self._session.headers[VERSIONS] = _versions("3.0")
+        self._session.headers[VERSIONS] = _version_header("3.0")
 
     def get(self, path: str, params: Record | None = None, answer_s: float = ANSWER_S) -> Answer:
         """Send a GET. ``answer_s`` is how many seconds the service may be silent."""
-        return _parsed(self._send("GET", path, params=params, answer_s=answer_s))
+        return _parse(self._send("GET", path, params=params, answer_s=answer_s))
 
     def text(self, path: str) -> str:
         """Send a GET for something that is not JSON, and return the text."""
@@ -140,16 +140,16 @@ class Http:
 
         ``microversion`` is the one to request, such as ``3.20``, if the lowest does not suffice.
         """
-        asked = {} if microversion is None else {VERSIONS: _versions(microversion)}
-        return _parsed(self._send("POST", path, body=body, answer_s=answer_s, headers=asked))
+        headers = {} if microversion is None else {VERSIONS: _version_header(microversion)}
+        return _parse(self._send("POST", path, body=body, answer_s=answer_s, headers=headers))
 
     def put(self, path: str, body: Record) -> Answer:
         """Send a PUT."""
-        return _parsed(self._send("PUT", path, body=body))
+        return _parse(self._send("PUT", path, body=body))
 
     def delete(self, path: str) -> Answer:
         """Send a DELETE."""
-        return _parsed(self._send("DELETE", path))
+        return _parse(self._send("DELETE", path))
 
     def _send(
         self,
@@ -174,36 +174,34 @@ class Http:
         except requests.RequestException as error:
             raise self._unreachable(method, error) from error
         if response.status_code >= 400:
-            raise self._in_words(_refusal(response))
+            raise self._name_project(_refusal(response))
         return response
 
-    def _in_words(self, refused: ServiceError) -> ServiceError:
+    def _name_project(self, refused: ServiceError) -> ServiceError:
         """Name the project in the message, if the service refuses the one in the URL."""
         if refused.status != 400 or refused.message != _WRONG_PROJECT:
             return refused
-        told = (
+        message = (
             f"{refused.message}: project '{self._project}' is not one of the user's. "
-            "Give one that is with --project or CGFLOW_PROJECT."
+            "Choose another with --project or CGFLOW_PROJECT."
         )
-        return ServiceError(refused.status, refused.code, told, refused.request_id)
+        return ServiceError(refused.status, refused.code, message, refused.request_id)
 
     def _unreachable(self, method: str, error: requests.RequestException) -> ServiceUnreachable:
-        if _never_sent(error):
+        if _is_never_sent(error):
             return ServiceUnreachable(
-                f"No service answers at {self._url}: {_root_of(error)}. "
+                f"No service answers at {self._url}: {_root_cause(error)}. "
                 "Start one with 'cgflow serve', or give its address with --url or CGFLOW_URL."
             )
         if method == "GET":
-            return ServiceUnreachable(
-                f"{self._url} broke off before it answered: {_root_of(error)}. Ask again."
-            )
+            return ServiceUnreachable(f"{self._url} did not answer: {_root_cause(error)}. Try again.")
         return ServiceUnreachable(
-            f"{self._url} broke off before it answered: {_root_of(error)}. The request may have been "
-            "taken: look with 'cgflow flow list' before you repeat it."
+            f"{self._url} did not answer: {_root_cause(error)}. The request may "
+            "have been accepted: check with 'cgflow flow list' before you repeat it."
         )
 
 
-def _versions(microversion: str) -> str:
+def _version_header(microversion: str) -> str:
     """Return the header's list of services: the microversion, and cgflow's extensions."""
     return f"volume {microversion}, cgflow 1.0"
 
@@ -213,7 +211,7 @@ def segment(value: str) -> str:
     return quote(value, safe="")
 
 
-def _parsed(response: requests.Response) -> Answer:
+def _parse(response: requests.Response) -> Answer:
     flow_id = response.headers.get("X-Cgflow-Flow-Id")
     if not response.content:
         return Answer({}, flow_id)
@@ -225,7 +223,7 @@ def _parsed(response: requests.Response) -> Answer:
         raise ServiceError(
             response.status_code,
             "unexpectedAnswer",
-            "The answer is not a JSON object. Is a cgflow service at the address that was given?",
+            "The answer is not a JSON object. Check that the address is that of a cgflow service.",
             response.headers.get("X-Openstack-Request-Id"),
         )
     return Answer(body, flow_id)
@@ -237,14 +235,14 @@ def _refusal(response: requests.Response) -> ServiceError:
     try:
         [(code, fault)] = response.json().items()
         # The stable slug, if the service sends one; Cinder sends only the key.
-        message = str(fault["message"]) + (_WHO if response.status_code == 401 else "")
+        message = str(fault["message"]) + (_CREDENTIALS_HINT if response.status_code == 401 else "")
         return ServiceError(response.status_code, fault.get("cgflow:code", code), message, request_id)
     except (requests.JSONDecodeError, AttributeError, KeyError, TypeError, ValueError):
-        said = f"The service answered {response.status_code} {response.reason} and gave no reason."
-        return ServiceError(response.status_code, "unexplained", said, request_id)
+        message = f"The service answered {response.status_code} {response.reason} without a reason."
+        return ServiceError(response.status_code, "unexplained", message, request_id)
 
 
-def _never_sent(error: requests.RequestException) -> bool:
+def _is_never_sent(error: requests.RequestException) -> bool:
     """Return whether there was no connection, so that the service cannot have received the request."""
     if isinstance(error, requests.ConnectTimeout):
         return True
@@ -252,7 +250,7 @@ def _never_sent(error: requests.RequestException) -> bool:
     return isinstance(getattr(wrapped, "reason", None), NewConnectionError | ConnectTimeoutError)
 
 
-def _root_of(error: BaseException) -> str:
+def _root_cause(error: BaseException) -> str:
     """Return the message of the innermost cause, which is that of the operating system."""
     cause: BaseException = error
     while (inner := cause.__cause__ or cause.__context__) is not None:

@@ -14,14 +14,14 @@ ID = re.compile(r"[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}", re.IGNORECASE)
 
 
 class Collection:
-    """One resource type. ``key`` and ``plural`` are its keys in the API, ``noun`` is its name for people.
+    """One resource type. ``key`` and ``plural`` are its keys in the API, ``type_name`` names it in messages.
 
     ``root`` is the path of the collection, ``listing`` the path that lists it in full.
     """
 
     plural: ClassVar[str]
     key: ClassVar[str]
-    noun: ClassVar[str]
+    type_name: ClassVar[str]
     root: ClassVar[str]
     listing: ClassVar[str]
 
@@ -40,7 +40,7 @@ class Collection:
         while True:
             page = self._http.get(self.listing, params)
             found += page.take(self.plural)
-            following = _following(page.body)
+            following = _next_page(page.body)
             if not following or "limit" in filters:
                 return found
             params |= following
@@ -56,23 +56,23 @@ class Collection:
                     raise
         named = self.find_by_name(name_or_id)
         if not named:
-            raise NotFound(f"No {self.noun} has the name or id '{name_or_id}' in this project.")
+            raise NotFound(f"No {self.type_name} has the name or id '{name_or_id}' in this project.")
         if len(named) > 1:
             ids = ", ".join(map(describe_with_id, named))
             raise AmbiguousName(
-                f"{len(named)} of them are called '{name_or_id}'. Give the id of one {self.noun}: {ids}."
+                f"{len(named)} of them are named '{name_or_id}'. Give the id of one {self.type_name}: {ids}."
             )
         return named[0]
 
     def find_by_name(self, name: str) -> list[Record]:
         """Return all with a name."""
-        return [each for each in self.select(**self.named(name)) if each["name"] == name]
+        return [each for each in self.select(**self.name_filters(name)) if each["name"] == name]
 
     def path(self, id_: str, *more: str) -> str:
         """Return the path of one, or of something below it."""
         return "/".join((self.root, segment(id_), *map(segment, more)))
 
-    def named(self, name: str) -> Record:
+    def name_filters(self, name: str) -> Record:
         """Return the filters that select a name."""
         return {"name": name}
 
@@ -84,7 +84,7 @@ def describe_with_id(record: Record) -> str:
     return f"{record['id']} ({facts})" if facts else str(record["id"])
 
 
-def _following(page: Record) -> Record:
+def _next_page(page: Record) -> Record:
     """Return the query parameters of the next page. The host of the link is ignored: there may be a proxy.
 
     The key of the link contains the singular of the resource for some lists, the plural for others.
@@ -92,26 +92,26 @@ def _following(page: Record) -> Record:
     links = [link for key, value in page.items() if key.endswith("_links") for link in value or ()]
     for link in links:
         if link.get("rel") == "next":
-            asked = dict(parse_qsl(urlsplit(link["href"]).query))
-            return {name: asked[name] for name in ("marker", "offset") if name in asked}
+            body = dict(parse_qsl(urlsplit(link["href"]).query))
+            return {name: body[name] for name in ("marker", "offset") if name in body}
     return {}
 
 
 class Resettable(Collection):
-    """A resource whose status an administrator may set. ``reset`` is the action's key in the API.
+    """A resource whose status an administrator may set. ``reset_key`` is the action's key in the API.
 
-    ``acting`` is the path of the action, if it differs from ``root``; ``since`` is the microversion of the
-    action.
+    ``action_root`` is the path of the action, if it differs from ``root``; ``action_microversion`` is the one
+    that the action needs.
     """
 
-    acting: ClassVar[str | None] = None
-    reset: ClassVar[str] = "os-reset_status"
-    since: ClassVar[str | None] = None
+    action_root: ClassVar[str | None] = None
+    reset_key: ClassVar[str] = "os-reset_status"
+    action_microversion: ClassVar[str | None] = None
 
     def reset_status(self, id_: str, status: str) -> None:
         """Set the status of one, without a flow and without a change on a backend."""
-        path = "/".join((self.acting or self.root, segment(id_), "action"))
-        self._http.post(path, {self.reset: {"status": status}}, microversion=self.since)
+        path = "/".join((self.action_root or self.root, segment(id_), "action"))
+        self._http.post(path, {self.reset_key: {"status": status}}, microversion=self.action_microversion)
 
 
 class Connectable(Collection):
@@ -122,14 +122,14 @@ class Connectable(Collection):
 
         ``as_file`` also makes it a file on the backend's host, with its ``path`` in ``data``.
         """
-        asked: Record = {"os-initialize_connection": {"connector": _connector(as_file)}}
-        info: Record = self._http.post(self.path(id_, "action"), asked).take("connection_info")
+        body: Record = {"os-initialize_connection": {"connector": _connector(as_file)}}
+        info: Record = self._http.post(self.path(id_, "action"), body).take("connection_info")
         return info
 
     def disconnect(self, id_: str, *, as_file: bool = False) -> None:
         """End the connection: remove a snapshot's export, or with ``as_file`` a volume's file."""
-        asked: Record = {"os-terminate_connection": {"connector": _connector(as_file)}}
-        self._http.post(self.path(id_, "action"), asked)
+        body: Record = {"os-terminate_connection": {"connector": _connector(as_file)}}
+        self._http.post(self.path(id_, "action"), body)
 
 
 def _connector(as_file: bool) -> Record:
@@ -139,34 +139,34 @@ def _connector(as_file: bool) -> Record:
 class ConsistencyGroups(Resettable):
     """``/consistencygroups``."""
 
-    plural, key, noun = "consistencygroups", "consistencygroup", "consistency group"
+    plural, key, type_name = "consistencygroups", "consistencygroup", "consistency group"
     root, listing = "/consistencygroups", "/consistencygroups/detail"
-    acting, reset, since = "/groups", "reset_status", "3.20"
+    action_root, reset_key, action_microversion = "/groups", "reset_status", "3.20"
 
     def create(
         self, name: str, volume_types: Sequence[str], description: str | None, availability_zone: str | None
     ) -> Accepted:
         """Create a group whose members may have the given types, by name or id."""
-        asked = {
+        body = {
             "name": name,
             "description": description,
             "volume_types": ",".join(volume_types),
             "availability_zone": availability_zone,
         }
-        return self._http.post(self.root, {self.key: asked}).accepted(self.key)
+        return self._http.post(self.root, {self.key: body}).accepted(self.key)
 
     def create_from(
         self, name: str, description: str | None, *, cgsnapshot_id: str | None, source_cgid: str | None
     ) -> Accepted:
         """Create a group whose volumes have the data of a cgsnapshot or of another group."""
-        asked = {
+        body = {
             "name": name,
             "description": description,
             "cgsnapshot_id": cgsnapshot_id,
             "source_cgid": source_cgid,
         }
         path = f"{self.root}/create_from_src"
-        return self._http.post(path, {"consistencygroup-from-src": asked}).accepted(self.key)
+        return self._http.post(path, {"consistencygroup-from-src": body}).accepted(self.key)
 
     def update(
         self,
@@ -178,13 +178,13 @@ class ConsistencyGroups(Resettable):
         remove_volumes: Sequence[str],
     ) -> Accepted:
         """Change a group; None and empty values change nothing. Without volumes there is no flow."""
-        asked = {
+        body = {
             "name": name,
             "description": description,
             "add_volumes": ",".join(add_volumes),
             "remove_volumes": ",".join(remove_volumes),
         }
-        given = {key: value for key, value in asked.items() if value}
+        given = {key: value for key, value in body.items() if value}
         return Accepted({"id": id_}, self._http.put(self.path(id_), {self.key: given}).flow_id)
 
     def revert(self, id_: str, cgsnapshot_id: str, *, safety: str | None) -> Accepted:
@@ -202,18 +202,18 @@ class ConsistencyGroups(Resettable):
 class Cgsnapshots(Resettable):
     """``/cgsnapshots``."""
 
-    plural, key, noun = "cgsnapshots", "cgsnapshot", "cgsnapshot"
+    plural, key, type_name = "cgsnapshots", "cgsnapshot", "cgsnapshot"
     root, listing = "/cgsnapshots", "/cgsnapshots/detail"
-    acting, reset, since = "/group_snapshots", "reset_status", "3.19"
+    action_root, reset_key, action_microversion = "/group_snapshots", "reset_status", "3.19"
 
     def create(
         self, name: str, consistencygroup_id: str, description: str | None, level: str | None = None
     ) -> Accepted:
         """Take a cgsnapshot of a group; with a ``level``, only if the backend reaches it."""
-        asked = {"name": name, "consistencygroup_id": consistencygroup_id, "description": description}
+        body = {"name": name, "consistencygroup_id": consistencygroup_id, "description": description}
         if level is not None:
-            asked["cgflow:level"] = level
-        return self._http.post(self.root, {self.key: asked}).accepted(self.key)
+            body["cgflow:level"] = level
+        return self._http.post(self.root, {self.key: body}).accepted(self.key)
 
     def delete(self, id_: str) -> Accepted:
         """Delete a cgsnapshot with the snapshots in it."""
@@ -223,7 +223,7 @@ class Cgsnapshots(Resettable):
 class Volumes(Connectable, Resettable):
     """``/volumes``. Sizes are in GiB."""
 
-    plural, key, noun = "volumes", "volume", "volume"
+    plural, key, type_name = "volumes", "volume", "volume"
     root, listing = "/volumes", "/volumes/detail"
 
     def create(
@@ -239,7 +239,7 @@ class Volumes(Connectable, Resettable):
         source_volid: str | None = None,
     ) -> Accepted:
         """Create a volume, empty or from a snapshot or another volume, which determines its default size."""
-        asked = {
+        body = {
             "name": name,
             "size": size,
             "volume_type": volume_type,
@@ -249,7 +249,7 @@ class Volumes(Connectable, Resettable):
             "snapshot_id": snapshot_id,
             "source_volid": source_volid,
         }
-        return self._http.post(self.root, {self.key: asked}).accepted(self.key)
+        return self._http.post(self.root, {self.key: body}).accepted(self.key)
 
     def extend(self, id_: str, new_size: int) -> Accepted:
         """Extend a volume."""
@@ -275,13 +275,13 @@ class Volumes(Connectable, Resettable):
 class Snapshots(Connectable, Resettable):
     """``/snapshots``."""
 
-    plural, key, noun = "snapshots", "snapshot", "snapshot"
+    plural, key, type_name = "snapshots", "snapshot", "snapshot"
     root, listing = "/snapshots", "/snapshots/detail"
 
     def create(self, name: str, volume_id: str, *, description: str | None, force: bool) -> Accepted:
         """Take a snapshot of one volume; ``force`` allows it while the volume is in use."""
-        asked = {"name": name, "volume_id": volume_id, "description": description, "force": force}
-        return self._http.post(self.root, {self.key: asked}).accepted(self.key)
+        body = {"name": name, "volume_id": volume_id, "description": description, "force": force}
+        return self._http.post(self.root, {self.key: body}).accepted(self.key)
 
     def delete(self, id_: str) -> Accepted:
         """Delete a snapshot that is in no cgsnapshot."""
@@ -291,10 +291,10 @@ class Snapshots(Connectable, Resettable):
 class VolumeTypes(Collection):
     """``/types``."""
 
-    plural, key, noun = "volume_types", "volume_type", "volume type"
+    plural, key, type_name = "volume_types", "volume_type", "volume type"
     root = listing = "/types"
 
-    def named(self, name: str) -> Record:
+    def name_filters(self, name: str) -> Record:
         """Select private types as well as public ones."""
         return {"name": name, "is_public": "None"}
 
@@ -302,14 +302,14 @@ class VolumeTypes(Collection):
         self, name: str, description: str | None, *, is_public: bool, extra_specs: dict[str, str]
     ) -> Record:
         """Create a type with its extra specs; if these are refused, delete the type again."""
-        asked = {"name": name, "description": description, "os-volume-type-access:is_public": is_public}
-        made: Record = self._http.post(self.root, {"volume_type": asked}).take(self.key)
+        body = {"name": name, "description": description, "os-volume-type-access:is_public": is_public}
+        created: Record = self._http.post(self.root, {"volume_type": body}).take(self.key)
         if not extra_specs:
-            return made
+            return created
         try:
-            return made | {"extra_specs": self.set_specs(made["id"], extra_specs)}
+            return created | {"extra_specs": self.set_specs(created["id"], extra_specs)}
         except ServiceError:
-            self.delete(made["id"])
+            self.delete(created["id"])
             raise
 
     def set_specs(self, id_: str, extra_specs: dict[str, str]) -> dict[str, str]:
@@ -342,14 +342,14 @@ class Quotas:
 
     def set(self, project: str, limits: dict[str, int]) -> Record:
         """Set some limits and return all of them. -1 means unlimited."""
-        asked = {"tenant_id": project, **limits}
-        quota: Record = self._http.put(f"/os-quota-sets/{segment(project)}", {"quota_set": asked}).take(
+        body = {"tenant_id": project, **limits}
+        quota: Record = self._http.put(f"/os-quota-sets/{segment(project)}", {"quota_set": body}).take(
             "quota_set"
         )
         return quota
 
 
-LOOK_S = 300.0
+AUDIT_S = 300.0
 """The seconds that an audit may take: it lists the contents of every backend."""
 
 
@@ -362,7 +362,7 @@ class Audit:
     def fetch_report(self, backend: str | None = None) -> Record:
         """Return the report of an audit."""
         params = {} if backend is None else {"backend": backend}
-        audit: Record = self._http.get("/audit", params, answer_s=LOOK_S).take("audit")
+        audit: Record = self._http.get("/audit", params, answer_s=AUDIT_S).take("audit")
         return audit
 
     def repair(
@@ -380,5 +380,5 @@ class Audit:
         """
         body = {"repair": wanted, "dry_run": dry_run, "backend": backend}
         body |= {"project_id": project_id, "volume_type": volume_type}
-        audit: Record = self._http.post("/audit", body, answer_s=LOOK_S).take("audit")
+        audit: Record = self._http.post("/audit", body, answer_s=AUDIT_S).take("audit")
         return audit

@@ -34,7 +34,7 @@ def test_drift_is_told_by_the_exit_code(service: CannedService, cgflow: Cgflow) 
         "here@qsd: not compared. It is down.",
         "volume.orphan (1)",
         FOUND["id"],
-        "only if it is named",
+        "only if named",
     ):
         assert words in told.stdout
     assert json.loads(cgflow("--json", "audit").stdout) == {"audit": AUDIT}

@@ -45,10 +45,10 @@ def test_list_takes_the_name_of_a_resource(service: CannedService, cgflow: Cgflo
     service.plays("GET", "/volumes/detail", {"volumes": [{"id": "v", "name": "db"}]})
     assert cgflow("flow", "list", "--resource", "db").exit_code == 0
     ran = cgflow("flow", "list", "--resource", "db")
-    assert "2 things are called 'db'. Give the id of one: consistency group g, volume v." in ran.stderr
+    assert "2 resources are named 'db'. Give the id of one: consistency group g, volume v." in ran.stderr
     assert cgflow("flow", "list", "--resource", FLOW).exit_code == 0
     assert service.asked[-1].query["resource"] == FLOW, "what has been deleted still has its flows"
-    assert "No group, volume or cgsnapshot is called 'x'" in cgflow("flow", "list", "--resource", "x").stderr
+    assert "No group, volume or cgsnapshot is named 'x'" in cgflow("flow", "list", "--resource", "x").stderr
 
 
 def test_show_folds_and_unfolds(many: Story, cgflow: Cgflow) -> None:

@@ -115,9 +115,9 @@ def test_a_file_is_asked_for_and_its_path_printed(service: CannedService, cgflow
     service.plays("POST", f"/volumes/{V}/action", {"connection_info": info})
     assert cgflow("volume", "connect", "data", "--file").stdout == "/var/files/v\n"
     assert service.asked[-1].body == {"os-initialize_connection": {"connector": {"cgflow:file": True}}}
-    assert cgflow("volume", "disconnect", "data", "--file").stdout == "volume data is no file any more.\n"
+    assert cgflow("volume", "disconnect", "data", "--file").stdout == "volume data is no longer a file.\n"
     assert service.asked[-1].body == {"os-terminate_connection": {"connector": {"cgflow:file": True}}}
-    assert "a client that is still connected goes on" in cgflow("volume", "disconnect", "data").stdout
+    assert "connected clients stay connected" in cgflow("volume", "disconnect", "data").stdout
     assert service.asked[-1].body == {"os-terminate_connection": {"connector": {}}}
 
 

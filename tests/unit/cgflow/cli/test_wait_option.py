@@ -96,14 +96,14 @@ def test_rollback_failed_is_4_and_lists_what_is_left(service: CannedService, cgf
 @pytest.mark.parametrize(
     ("state", "more", "words"),
     [
-        ("rollback_failed", {}, "it waits for an administrator, and something is left:\n  driver.cut"),
+        ("rollback_failed", {}, "it waits for an administrator, and leftovers remain:\n  driver.cut"),
         (
             "rollback_failed",
             {"undo_at": "2026-11-22T10:20:00.000000"},
-            "it is tried again by itself at 2026-11-22T10:20:00.000000, and something is left:\n  driver.cut",
+            "it is retried automatically at 2026-11-22T10:20:00.000000, and leftovers remain:\n  driver.cut",
         ),
-        ("abandoned", {}, "it was given up, and something is left:\n  driver.cut"),
-        ("abandoned", {"leftovers": []}, "it was given up, and nothing of it is left.\n"),
+        ("abandoned", {}, "it was abandoned, and leftovers remain:\n  driver.cut"),
+        ("abandoned", {"leftovers": []}, "it was abandoned, and no leftovers remain.\n"),
     ],
 )
 def test_what_comes_of_a_failed_undo_is_said(
@@ -122,7 +122,7 @@ def test_a_flow_that_was_undone_but_for_a_skipped_step_says_so(
     ends(service, "reverted", Story(), "error", reason="no space", skipped=[{"task": "driver.cut"}])
     ran = cgflow(*CREATE, "--wait")
     assert ran.exit_code == 1
-    assert "Not undone, for an operator skipped it: driver.cut." in ran.stderr
+    assert "Not undone, because an operator skipped it: driver.cut." in ran.stderr
 
 
 def test_timed_out_is_5(service: CannedService, cgflow: Cgflow) -> None:
@@ -130,7 +130,7 @@ def test_timed_out_is_5(service: CannedService, cgflow: Cgflow) -> None:
     service.plays("GET", f"/flows/{FLOW}/events", {"events": []})
     ran = cgflow(*CREATE, "--timeout", "0.2", "--wait")
     assert ran.exit_code == 5
-    assert "It goes on" in ran.stderr
+    assert "It continues" in ran.stderr
 
 
 @pytest.mark.parametrize("words", [("--timeout", "5"), ("--wait", "--timeout", "0")])

@@ -79,7 +79,7 @@ def test_a_restart_of_the_service_is_survived(service: CannedService, client: Cl
 def test_patience_with_an_absent_service_ends(service: CannedService, client: Client) -> None:
     service.stop()
     try:
-        with pytest.raises(ServiceUnreachable, match="Flow f goes on .* with 'cgflow flow follow f'"):
+        with pytest.raises(ServiceUnreachable, match="Flow f continues .* with 'cgflow flow follow f'"):
             drained(client.flows.follow("f", patience=0.2))
     finally:
         service.start()
@@ -88,7 +88,7 @@ def test_patience_with_an_absent_service_ends(service: CannedService, client: Cl
 def test_the_time_in_all_ends_even_without_a_service(service: CannedService, client: Client) -> None:
     service.stop()
     try:
-        with pytest.raises(WaitTimedOut, match="had not ended after 0.2 s. It goes on"):
+        with pytest.raises(WaitTimedOut, match="had not ended after 0.2 s. It continues"):
             drained(client.flows.follow("f", timeout=0.2))
     finally:
         service.start()
