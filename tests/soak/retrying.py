@@ -9,7 +9,7 @@ from typing import TypeVar
 from cgflow.errors import AmbiguousDriverError, BusyDriverError
 from tests.support.nbd_client import NbdClient
 
-Result = TypeVar("Answer")
+Result = TypeVar("Result")
 
 RETRY_S = 60.0
 

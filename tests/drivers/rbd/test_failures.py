@@ -127,7 +127,7 @@ def _stop_the_osd_in_a_cut(bench: OnCeph, scene: Scenario) -> None:
     # This is answered once the OSD runs again.
     assert list(bench.client.group_snaps().values()) == [INCOMPLETE]
     for copy in copies:
-        scene.delete_copy(copy, "delete_snapshot once the OSD is back")
+        scene.delete_snapshot(copy, "delete_snapshot once the OSD is back")
     assert bench.client.contents() == made
     assert bench.client.group_snaps() == {}
     for volume in members:
@@ -145,7 +145,7 @@ def test_incomplete_group_snapshot_is_removed_and_the_cut_made_again(bench: OnCe
     scene.cut(copies, "cut after one that was broken off")
     assert list(bench.client.group_snaps().values()) == [COMPLETE]
     for copy in copies:
-        scene.expect_copy(copy, "B", "a cut that was made again is one instant of its own", 0)
+        scene.expect_snapshot(copy, "B", "a cut that was made again is one instant of its own", 0)
 
 
 def test_incomplete_group_snapshot_goes_with_its_copies(bench: OnCeph, scene: Scenario) -> None:
@@ -153,7 +153,7 @@ def test_incomplete_group_snapshot_goes_with_its_copies(bench: OnCeph, scene: Sc
     before = bench.client.contents()
     half_cut(bench, copies)
     for copy in copies:
-        scene.delete_copy(copy, "delete_snapshot after a cut that was broken off")
+        scene.delete_snapshot(copy, "delete_snapshot after a cut that was broken off")
     assert bench.client.contents() == before
     assert bench.client.group_snaps() == {}
 
@@ -169,7 +169,7 @@ def test_cut_whose_answer_was_lost_is_found_and_not_repeated(bench: OnCeph, scen
     evidence = scene.cut(copies, "cut again after an answer that was lost")
     assert evidence["cut_at"] is None
     for copy in copies:
-        scene.expect_copy(copy, "A", "a cut that has happened is not repeated", 0)
+        scene.expect_snapshot(copy, "A", "a cut that has happened is not repeated", 0)
 
 
 def test_image_without_exclusive_lock_is_refused(bench: OnCeph, scene: Scenario) -> None:

@@ -133,13 +133,13 @@ def test_copies_of_a_moved_volume_outlive_its_group(bench: OnCeph, scene: Scenar
         scene.write(volume, "A", 0)
     copies = scene.take_cgsnapshot(members)
     moved = scene.move(members[0], scene.new_group())
-    scene.delete_copy(copies[1])
+    scene.delete_snapshot(copies[1])
     scene.delete_volume(members[1])
     scene.delete_group(members[0].group_id or "")
-    scene.expect_copy(
+    scene.expect_snapshot(
         scene.current_spec(copies[0]), "A", "a copy whose volume was moved and whose group is gone", 0
     )
-    scene.delete_copy(scene.current_spec(copies[0]))
+    scene.delete_snapshot(scene.current_spec(copies[0]))
     scene.delete_volume(moved)
     scene.delete_group(moved.group_id or "")
     assert bench.client.contents() == []
