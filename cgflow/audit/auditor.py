@@ -64,11 +64,11 @@ class Auditor:
         """Return all findings, or only those of one backend and what is on it."""
         at = clock.now()
         hosts = [name for name in sorted(self.drivers) if host in (None, name)]
-        before, answers, after, lasting, active_flow_ids = self._look(hosts)
-        found = [*_unknown(after, self.drivers)]
+        before, answers, after, confirmed, active_flow_ids = self._read(hosts)
+        found = [*_find_unknown_backends(after, self.drivers)]
         for name in hosts:
             found += backend_checks.compare(
-                backend_checks.Observations(name, before, answers[name], after, lasting[name])
+                backend_checks.Observations(name, before, answers[name], after, confirmed[name])
             )
         found += database_checks.compare(after, no_snapshot_gb_quota=self.settings.no_snapshot_gb_quota)
         found += flow_checks.compare(
@@ -81,29 +81,31 @@ class Auditor:
             long_s=self.settings.service_down_s,
         )
         wanted = [one for one in found if host in (None, one.host)]
-        return Report(at, tuple(wanted), tuple(_compared(after, lasting, host)))
+        return Report(at, tuple(wanted), tuple(_coverage(after, confirmed, host)))
 
     def still_holds(self, host: str, finding_id: str, flow_id: str) -> bool:
         """Return whether a finding about a backend still holds, ignoring the claims of its repair flow.
 
         Raises: FinalDriverError, if the backend does not return its inventory.
         """
-        return any(one.id == finding_id for one in backend_checks.compare(self._looks(host, flow_id)))
+        return any(one.id == finding_id for one in backend_checks.compare(self._observe(host, flow_id)))
 
     def orphans(self, host: str) -> list[Finding]:
         """Return the objects on one backend of this process that no record and no open flow knows.
 
         Raises: FinalDriverError, if the backend does not return its inventory.
         """
-        return list(backend_checks.orphans(self._looks(host)))
+        return list(backend_checks.find_orphans(self._observe(host)))
 
-    def _looks(self, host: str, but: str | None = None) -> backend_checks.Observations:
-        before, answers, after, lasting, _ = self._look([host])
-        if lasting[host].refusal is not None:
-            raise FinalDriverError(f"Backend {host} does not say what it has: {lasting[host].refusal}")
-        return backend_checks.Observations(host, before, answers[host], after, lasting[host], but=but)
+    def _observe(self, host: str, repair_flow_id: str | None = None) -> backend_checks.Observations:
+        before, answers, after, confirmed, _ = self._read([host])
+        if confirmed[host].refusal is not None:
+            raise FinalDriverError(f"Backend {host} did not report its inventory: {confirmed[host].refusal}")
+        return backend_checks.Observations(
+            host, before, answers[host], after, confirmed[host], repair_flow_id=repair_flow_id
+        )
 
-    def _look(
+    def _read(
         self, hosts: list[str]
     ) -> tuple[
         DatabaseSnapshot,
@@ -112,30 +114,30 @@ class Auditor:
         dict[str, BackendSnapshot],
         frozenset[str],
     ]:
-        before = self._rows()
-        answers = self._answers(hosts)
+        before = self._read_database()
+        answers = self._read_backends(hosts)
         active_flow_ids = self.active_flow_ids()
-        after = self._rows()
-        again = self._answers(hosts)
-        lasting = {name: backend_snapshot.intersect(answers[name], again[name]) for name in hosts}
-        return before, answers, after, lasting, active_flow_ids
+        after = self._read_database()
+        again = self._read_backends(hosts)
+        confirmed = {name: backend_snapshot.intersect(answers[name], again[name]) for name in hosts}
+        return before, answers, after, confirmed, active_flow_ids
 
-    def _rows(self) -> DatabaseSnapshot:
+    def _read_database(self) -> DatabaseSnapshot:
         with self.database.read() as session:
             if not self.database.is_sqlite:
                 # By default each statement would see a state of its own.
                 session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
             return database_snapshot.read(session)
 
-    def _answers(self, hosts: list[str]) -> dict[str, BackendSnapshot]:
+    def _read_backends(self, hosts: list[str]) -> dict[str, BackendSnapshot]:
         if not hosts:
             return {}
         with ThreadPoolExecutor(min(8, len(hosts)), thread_name_prefix="audit") as pool:
-            message = pool.map(lambda name: backend_snapshot.read(self.drivers[name]), hosts)
-            return dict(zip(hosts, message, strict=True))
+            snapshots = pool.map(lambda name: backend_snapshot.read(self.drivers[name]), hosts)
+            return dict(zip(hosts, snapshots, strict=True))
 
 
-def _unknown(after: DatabaseSnapshot, drivers: Mapping[str, StorageDriver]) -> list[Finding]:
+def _find_unknown_backends(after: DatabaseSnapshot, drivers: Mapping[str, StorageDriver]) -> list[Finding]:
     named = {row.host for row in after.things.values() if row.host is not None}
     return [
         Finding(
@@ -149,23 +151,27 @@ def _unknown(after: DatabaseSnapshot, drivers: Mapping[str, StorageDriver]) -> l
     ]
 
 
-def _compared(
-    after: DatabaseSnapshot, lasting: Mapping[str, BackendSnapshot], host: str | None
+def _coverage(
+    after: DatabaseSnapshot, confirmed: Mapping[str, BackendSnapshot], host: str | None
 ) -> list[BackendCoverage]:
     found = []
-    for name in sorted(after.backends | lasting.keys()):
+    for name in sorted(after.backends | confirmed.keys()):
         if host not in (None, name):
             continue
-        message = lasting.get(name)
-        if message is None:
+        snapshot = confirmed.get(name)
+        if snapshot is None:
             found.append(BackendCoverage(name, False, "Another process serves it: audit there."))
-        elif message.refusal is not None:
-            found.append(BackendCoverage(name, False, message.refusal))
-        elif not message.is_whole:
-            found.append(BackendCoverage(name, True, "It has problems, so nothing is called missing there."))
-        elif not message.is_detailed:
+        elif snapshot.refusal is not None:
+            found.append(BackendCoverage(name, False, snapshot.refusal))
+        elif not snapshot.is_complete:
             found.append(
-                BackendCoverage(name, True, "It does not tell sizes and groups: those were not compared.")
+                BackendCoverage(name, True, "It reports problems, so nothing on it is reported as missing.")
+            )
+        elif not snapshot.is_detailed:
+            found.append(
+                BackendCoverage(
+                    name, True, "It does not report sizes and groups, so these were not compared."
+                )
             )
         else:
             found.append(BackendCoverage(name, True))

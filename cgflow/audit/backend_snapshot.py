@@ -32,7 +32,7 @@ class BackendSnapshot:
     refusal: str | None = None
 
     @property
-    def is_whole(self) -> bool:
+    def is_complete(self) -> bool:
         """Whether the inventory is complete, so that what it does not list is missing.
 
         A backend that reports problems could not read everything.
@@ -44,8 +44,8 @@ def read(driver: StorageDriver) -> BackendSnapshot:
     """Return a backend's inventory, or the reason why it could not report one."""
     try:
         if isinstance(driver, SupportsDetailedInventory):
-            message = driver.detail()
-            return BackendSnapshot(message.inventory, message.volumes, message.snapshots, is_detailed=True)
+            detailed = driver.detail()
+            return BackendSnapshot(detailed.inventory, detailed.volumes, detailed.snapshots, is_detailed=True)
         return BackendSnapshot(driver.inventory(), {}, {}, is_detailed=False)
     except (DriverError, SessionFenced) as error:
         return BackendSnapshot(NOTHING, {}, {}, is_detailed=False, refusal=describe(error))

@@ -24,9 +24,9 @@ def compare(rows: DatabaseSnapshot, *, no_snapshot_gb_quota: bool) -> Iterator[F
     yield from _quota(rows, no_snapshot_gb_quota)
     yield from _reservations(rows)
     for row in rows.things.values():
-        yield from _holds(row, rows)
+        yield from _claims(row, rows)
     yield from _cgsnapshots(rows)
-    yield from _copies(rows)
+    yield from _snapshots(rows)
     yield from _others(rows)
 
 
@@ -36,7 +36,7 @@ def settled_status(row: Row) -> Status:
     return status_at_rest(Status(row.status), is_created=row.consumes_quota)
 
 
-def counted(rows: DatabaseSnapshot, *, no_snapshot_gb_quota: bool) -> Counted:
+def charged_quota(rows: DatabaseSnapshot, *, no_snapshot_gb_quota: bool) -> Counted:
     """Return the total quota that the records charge, by project and quota resource."""
     found: Counted = Counter()
     each = Counter(
@@ -50,27 +50,28 @@ def counted(rows: DatabaseSnapshot, *, no_snapshot_gb_quota: bool) -> Counted:
     return found
 
 
-def reserved(rows: DatabaseSnapshot) -> Counted:
+def reserved_quota(rows: DatabaseSnapshot) -> Counted:
     """Return the total of the reservations, by project and quota resource. Refunds reserve nothing."""
     found: Counted = Counter()
-    for held in rows.reservations:
-        if held.state is ReservationState.RESERVED:
-            found[held.project_id, held.resource] += max(held.delta, 0)
+    for reservation in rows.reservations:
+        if reservation.state is ReservationState.RESERVED:
+            found[reservation.project_id, reservation.resource] += max(reservation.delta, 0)
     return found
 
 
 def _quota(rows: DatabaseSnapshot, no_snapshot_gb_quota: bool) -> Iterator[Finding]:
-    in_use, held = counted(rows, no_snapshot_gb_quota=no_snapshot_gb_quota), reserved(rows)
+    in_use = charged_quota(rows, no_snapshot_gb_quota=no_snapshot_gb_quota)
+    reserved = reserved_quota(rows)
     unsettled = _unsettled(rows)
-    for key in sorted(rows.usages.keys() | in_use.keys() | held.keys()):
+    for key in sorted(rows.usages.keys() | in_use.keys() | reserved.keys()):
         usage = rows.usages.get(key, Usage())
-        message = f"Project {key[0]} has {{}} {key[1]} {{}}, and {{}} {{}}."
+        message = f"Project {key[0]} has {{}} {key[1]} {{}}, but {{}} {{}}."
         if usage.in_use != in_use[key] and key not in unsettled:
-            words = message.format(usage.in_use, "in use", in_use[key], "by its records")
-            yield _of_quota("quota.usage", key, words, in_use[key])
-        if usage.reserved != held[key]:
-            words = message.format(usage.reserved, "reserved", held[key], "by its reservations")
-            yield _of_quota("quota.reserved", key, words, held[key])
+            text = message.format(usage.in_use, "in use", in_use[key], "by its records")
+            yield _of_quota("quota.usage", key, text, in_use[key])
+        if usage.reserved != reserved[key]:
+            text = message.format(usage.reserved, "reserved", reserved[key], "by its reservations")
+            yield _of_quota("quota.reserved", key, text, reserved[key])
 
 
 def _of_quota(code: str, key: tuple[str, str], message: str, right: int) -> Finding:
@@ -89,55 +90,56 @@ def _unsettled(rows: DatabaseSnapshot) -> set[tuple[str, str]]:
     """Return the quota that an undo is giving back: it changes usage and records in separate transactions."""
     undoing = (FlowState.REVERTING, FlowState.ROLLBACK_FAILED)
     return {
-        (held.project_id, held.resource)
-        for held in rows.reservations
-        if held.flow_state in undoing and held.state is not ReservationState.RESERVED
+        (reservation.project_id, reservation.resource)
+        for reservation in rows.reservations
+        if reservation.flow_state in undoing and reservation.state is not ReservationState.RESERVED
     }
 
 
 def _reservations(rows: DatabaseSnapshot) -> Iterator[Finding]:
-    left = {
-        held.flow_id: held
-        for held in rows.reservations
-        if held.state is ReservationState.RESERVED and held.flow_id not in rows.flows
+    stale = {
+        reservation.flow_id: reservation
+        for reservation in rows.reservations
+        if reservation.state is ReservationState.RESERVED and reservation.flow_id not in rows.flows
     }
-    for flow_id, held in sorted(left.items()):
+    for flow_id, reservation in sorted(stale.items()):
         message = (
-            f"Flow {flow_id} is {held.flow_state}, and project {held.project_id} has quota reserved for it."
+            f"Flow {flow_id} is {reservation.flow_state}, but project {reservation.project_id} has quota "
+            "reserved for it."
         )
-        facts = {"project_id": held.project_id}
+        facts = {"project_id": reservation.project_id}
         yield Finding(
             code="reservation.left", subject=flow_id, message=message, noun="reservation", facts=facts
         )
 
 
-def _holds(row: Row, rows: DatabaseSnapshot) -> Iterator[Finding]:
+def _claims(row: Row, rows: DatabaseSnapshot) -> Iterator[Finding]:
     if row.claimed_by is not None:
         if row.claimed_by not in rows.flows:
-            message = f"{row.noun} {row.id} is held by flow {row.claimed_by}, which has ended."
+            message = f"{row.noun} {row.id} is claimed by flow {row.claimed_by}, which has ended."
             yield of_row("claim.left", row, message)
     elif row.status in TRANSITIONAL and row.flow_id not in rows.flows:
-        message = f"{row.noun} {row.id} is {row.status}, and no flow is at work on it."
+        message = f"{row.noun} {row.id} is {row.status}, but no flow is changing it."
         yield of_row("status.passing", row, message)
 
 
 def _cgsnapshots(rows: DatabaseSnapshot) -> Iterator[Finding]:
-    whole = Counter(row.cgsnapshot_id for row in rows.of("snapshot") if row.consumes_quota)
+    snapshots = Counter(row.cgsnapshot_id for row in rows.of("snapshot") if row.consumes_quota)
     for row in rows.of("cgsnapshot"):
-        there, cut = whole[row.id], row.members if row.members is not None else 1
-        if _is_resting(row, rows) and row.status == Status.AVAILABLE and there < cut:
-            message = f"cgsnapshot {row.id} is available with {there} copies of {cut} members."
+        found, cut = snapshots[row.id], row.members if row.members is not None else 1
+        if _is_unclaimed(row, rows) and row.status == Status.AVAILABLE and found < cut:
+            message = f"cgsnapshot {row.id} is available, but has {found} snapshots of {cut} members."
             yield of_row("cgsnapshot.incomplete", row, message)
 
 
-def _copies(rows: DatabaseSnapshot) -> Iterator[Finding]:
+def _snapshots(rows: DatabaseSnapshot) -> Iterator[Finding]:
     for row in rows.of("snapshot"):
-        if row.cgsnapshot_gone and _is_resting(row, rows):
-            message = f"snapshot {row.id} is of cgsnapshot {row.cgsnapshot_id}, which is deleted."
+        if row.cgsnapshot_gone and _is_unclaimed(row, rows):
+            message = f"snapshot {row.id} names cgsnapshot {row.cgsnapshot_id}, which is deleted."
             yield of_row("snapshot.cgsnapshot_gone", row, message)
 
 
-def _is_resting(row: Row, rows: DatabaseSnapshot) -> bool:
+def _is_unclaimed(row: Row, rows: DatabaseSnapshot) -> bool:
     return row.claimed_by is None and row.flow_id not in rows.flows
 
 
@@ -145,12 +147,12 @@ def _others(rows: DatabaseSnapshot) -> Iterator[Finding]:
     for id_, volume_id in rows.attachments_of_deleted:
         message = f"Attachment {id_} is of volume {volume_id}, which is deleted."
         yield Finding(code="attachment.volume_gone", subject=id_, message=message, noun="attachment")
-    for id_, volume_id, waits in rows.offers:
-        if not waits:
-            message = f"Transfer {id_} offers volume {volume_id}, which does not wait for one."
+    for id_, volume_id, is_waiting in rows.offers:
+        if not is_waiting:
+            message = f"Transfer {id_} offers volume {volume_id}, which does not await a transfer."
             yield Finding(code="transfer.not_waiting", subject=id_, message=message, noun="transfer")
     offered = {volume_id for _, volume_id, _ in rows.offers}
     for row in rows.of("volume"):
         if row.status == Status.AWAITING_TRANSFER and row.id not in offered and row.claimed_by is None:
-            message = f"volume {row.id} waits for a transfer, and there is none."
+            message = f"volume {row.id} awaits a transfer, but there is none."
             yield of_row("volume.unoffered", row, message)

@@ -47,7 +47,7 @@ def compare(
             yield _of(flow, "flow.undo_failed", f"could not be undone. {_waits_for(flow)}")
         if flow.state is FlowState.ROLLBACK_FAILED:
             continue
-        if not _fits(flow, version_of):
+        if not _has_definition(flow, version_of):
             yield _of(flow, "flow.unknown", f"is of version {flow.version}, which this build does not have")
         elif flow.is_failing and (flow.id in active_flow_ids or flow.conductor != conductor):
             if earlier is not None and earlier.is_failing:
@@ -56,7 +56,7 @@ def compare(
             continue
         elif flow.id not in active_flow_ids and _is_left(flow, conductor, old):
             why = f": {flow.reason}" if flow.reason else ""
-            yield _of(flow, "flow.standing", f"is {flow.state}, and nobody is at work on it{why}")
+            yield _of(flow, "flow.standing", f"is {flow.state}, but no conductor is running it{why}")
 
 
 def _waits_for(flow: OpenFlow) -> str:
@@ -75,7 +75,7 @@ def _is_left(flow: OpenFlow, conductor: str, old: datetime) -> bool:
     return flow.conductor is None and flow.created_at < old
 
 
-def _fits(flow: OpenFlow, version_of: VersionLookup) -> bool:
+def _has_definition(flow: OpenFlow, version_of: VersionLookup) -> bool:
     try:
         return version_of(flow.operation) == flow.version
     except FlowMismatch:

@@ -60,7 +60,7 @@ def test_with_one_look_it_would_be_taken_for_drift(tmp_path: Path, monkeypatch: 
     """The control of the test above."""
 
     def once(self: Auditor, hosts: list[str]) -> object:
-        rows, answers = self._rows(), self._answers(hosts)
+        rows, answers = self._read_database(), self._read_backends(hosts)
         return rows, answers, rows, answers, self.active_flow_ids()
 
     with world(tmp_path, Meanwhile()) as w:
@@ -68,7 +68,7 @@ def test_with_one_look_it_would_be_taken_for_drift(tmp_path: Path, monkeypatch: 
         for operation, code in (("volume.create", "volume.orphan"), ("volume.extend", "volume.larger")):
             happening = happenings(w, operation, 1)
             with monkeypatch.context() as patch:
-                patch.setattr(Auditor, "_look", once)
+                patch.setattr(Auditor, "_read", once)
                 w.driver.happening = happening
                 assert [one.code for one in audit(w.runtime).findings] == [code]
             assert w.faults() == []

@@ -86,7 +86,7 @@ def test_a_size_is_not_rounded_to_that_of_the_record(w: World, monkeypatch: pyte
     (finding,) = audit(w.runtime).findings
     assert finding.code == "volume.smaller"
     assert "has 4096 bytes on backend" in finding.message
-    assert finding.message.endswith("and 1 GiB by its record.")
+    assert finding.message.endswith("but 1 GiB by its record.")
 
 
 def test_what_is_repaired_twice_is_refused(w: World) -> None:
@@ -254,7 +254,7 @@ def test_what_a_backend_cannot_read_is_its_only_fault(odd: World) -> None:
     inside.problems = (f"{volume_id} cannot be served: its file is gone",)
     assert found(odd) == [f"backend.problem:{volume_id}"]
     assert [one.reason for one in audit(odd.runtime).backends] == [
-        "It has problems, so nothing is called missing there."
+        "It reports problems, so nothing on it is reported as missing."
     ]
     assert [one.state for one in repaired(odd, "backend.problem")] == [repair.REFUSED]
     inside.problems = ()
