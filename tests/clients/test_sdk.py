@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from tests.clients.conftest import CG
+from tests.clients.sdk_checks import ids, refused
 from tests.clients.site import Tenant
-from tests.clients.telling import ids, refused
 from tests.support.sdk import Sdk
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]

@@ -21,4 +21,4 @@ def refused(status: int, *words: str) -> Iterator[None]:
 
 
 def ids(found: list[dict[str, Any]]) -> list[str]:
-    return [thing["id"] for thing in found]
+    return [resource["id"] for resource in found]
