@@ -59,7 +59,7 @@ class EventsOut(Schema):
 
 
 class TaskOut(FastDump):
-    """The state of one task of a flow. ``outcome`` describes its execution and its undo in words."""
+    """The state of one task of a flow. ``outcome`` describes its execution and its undo as text."""
 
     atom = fields.String(data_key="name")
     state = fields.String()
@@ -119,7 +119,7 @@ class FlowDetailOut(FlowOut):
     """A flow with its tasks, the flow actions on it, and what a failed rollback left behind.
 
     ``committed_at`` is when the flow passed its point of no return, after which it is neither cancelled nor
-    undone. ``summary`` describes in words its outcome and what it waits for. ``removed`` are leftovers that
+    undone. ``summary`` describes its outcome and what it waits for as text. ``removed`` are leftovers that
     were removed since, each with the flow that removed it. ``undo_at`` is when a failed rollback is retried
     automatically.
     """
