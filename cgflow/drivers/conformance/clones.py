@@ -78,8 +78,11 @@ class CloneRules:
         scene.expect_volume(clone, ZERO, "a larger clone reads as zeros past the snapshot", GIB)
         found = must_succeed("report", scene.driver.report).provisioned_gib
         expect(found == 3, f"after clone_volume to 2 GiB of 1, provisioned_gib must be 3, not {found}")
-        told = must_succeed("connection", lambda: scene.driver.connection(clone)).data.get("size_bytes")
-        expect(told == 2 * GIB, f"connection: after clone_volume size_bytes must be {2 * GIB}, not {told}")
+        size_bytes = must_succeed("connection", lambda: scene.driver.connection(clone)).data.get("size_bytes")
+        expect(
+            size_bytes == 2 * GIB,
+            f"connection: after clone_volume size_bytes must be {2 * GIB}, not {size_bytes}",
+        )
 
     def test_clone_twice(self, scene: Scenario) -> None:
         volume, snapshot = _member_with_snapshot(scene)

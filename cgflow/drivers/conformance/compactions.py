@@ -23,10 +23,10 @@ class CompactionRules:
 
     def test_compacting_changes_nothing_but_the_speed(self, scene: Scenario) -> None:
         volume, snapshots = _volume_to_compact(scene)
-        told = must_succeed("connection", lambda: scene.driver.connection(volume))
+        before = must_succeed("connection", lambda: scene.driver.connection(volume))
         _compact(scene, volume)
         now = must_succeed("connection", lambda: scene.driver.connection(volume))
-        expect(told == now, f"compact_volume must leave the address as it is: {told} became {now}")
+        expect(before == now, f"compact_volume must leave the address as it is: {before} became {now}")
         scene.expect_volume(volume, "Z", "compact_volume leaves the volume as it is")
         for snapshot, letter in ((snapshots[0], "A"), (snapshots[1], "B"), (snapshots[-1], "Z")):
             scene.expect_snapshot(snapshot, letter, "compact_volume leaves the snapshots as they are")

@@ -117,16 +117,16 @@ class CutRules:
 
 def reports_one_instant(scene: Scenario) -> bool:
     """Whether the driver claims to cut all members at one instant."""
-    said = must_succeed("report", scene.driver.report).capabilities.get(CUT_LEVEL)
-    return parse_level(said) is not CutLevel.PER_VOLUME
+    reported = must_succeed("report", scene.driver.report).capabilities.get(CUT_LEVEL)
+    return parse_level(reported) is not CutLevel.PER_VOLUME
 
 
 class EvidenceRules:
     """Rules for what a driver reports about its cuts."""
 
     def test_ability_to_cut_is_reported(self, scene: Scenario) -> None:
-        said = must_succeed("report", scene.driver.report).capabilities
-        level, supports = said.get(CUT_LEVEL), said.get(GROUP_SUPPORT)
+        reported = must_succeed("report", scene.driver.report).capabilities
+        level, supports = reported.get(CUT_LEVEL), reported.get(GROUP_SUPPORT)
         can_cut = isinstance(scene.driver, GroupSnapshots)
         known = " or ".join(CutLevel) if can_cut else "missing"
         expect(
@@ -139,21 +139,21 @@ class EvidenceRules:
         )
 
     def test_cut_gives_evidence(self, scene: Scenario) -> None:
-        told = _evidence_of_a_cut(scene)
-        must_succeed("cut: evidence as JSON", lambda: json.dumps(told))
-        for key in ("mechanism", "promise") if "promise" in told else ("mechanism",):
-            words = told.get(key)
+        evidence = _evidence_of_a_cut(scene)
+        must_succeed("cut: evidence as JSON", lambda: json.dumps(evidence))
+        for key in ("mechanism", "promise") if "promise" in evidence else ("mechanism",):
+            words = evidence.get(key)
             expect(bool(words) and isinstance(words, str), f"cut: evidence must tell its {key} in words")
-        members = told.get("members")
+        members = evidence.get("members")
         expect(members == 2, f"cut: evidence must count 2 members, not {members!r}")
 
     def test_evidence_tells_the_level_that_is_reported(self, scene: Scenario) -> None:
-        told = _evidence_of_a_cut(scene)
-        said = must_succeed("report", scene.driver.report).capabilities.get(CUT_LEVEL)
-        level = told.get("level")
+        evidence = _evidence_of_a_cut(scene)
+        reported = must_succeed("report", scene.driver.report).capabilities.get(CUT_LEVEL)
+        level = evidence.get("level")
         expect(
-            parse_level(level) is not None and level == said,
-            f"cut: the level of the evidence must be that of the report, {said!r}, not {level!r}",
+            parse_level(level) is not None and level == reported,
+            f"cut: the level of the evidence must be that of the report, {reported!r}, not {level!r}",
         )
 
     def test_one_member_alone_is_cut_at_one_instant(self, scene: Scenario) -> None:
@@ -172,22 +172,22 @@ class EvidenceRules:
         for snapshot in snapshots:
             scene.prepare(snapshot)
         before, began = datetime.now(UTC), time.monotonic()
-        told = scene.cut(snapshots)
+        evidence = scene.cut(snapshots)
         lasted_ms, after = (time.monotonic() - began) * 1000, datetime.now(UTC)
-        at = _parse_time(told.get("cut_at"))
+        at = _parse_time(evidence.get("cut_at"))
         expect(
             before <= at <= after,
             f"cut: cut_at must lie within the call, {before} to {after}, and is {at}",
         )
-        took = _number(told, "duration_ms")
+        took = _number(evidence, "duration_ms")
         expect(
             took <= lasted_ms + SLACK_MS,
             f"cut: duration_ms must not be longer than the call, {lasted_ms:g} ms, and is {took:g}",
         )
 
     def test_evidence_tells_by_how_much_members_are_apart(self, scene: Scenario) -> None:
-        told = _evidence_of_a_cut(scene)
-        skew, took = _number(told, "skew_ms"), _number(told, "duration_ms")
+        evidence = _evidence_of_a_cut(scene)
+        skew, took = _number(evidence, "skew_ms"), _number(evidence, "duration_ms")
         expect(
             skew <= took + SLACK_MS,
             f"cut: skew_ms must not be longer than the cut, {took:g} ms, and is {skew:g}",
@@ -224,8 +224,8 @@ def _evidence_of_a_cut(scene: Scenario) -> JSON:
     return scene.cut(snapshots)
 
 
-def _number(told: JSON, key: str) -> float:
-    value = told.get(key)
+def _number(evidence: JSON, key: str) -> float:
+    value = evidence.get(key)
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     expect(is_number and value >= 0, f"cut: {key} must be a number of 0 or more, not {value!r}")  # type: ignore[operator]
     return float(value)  # type: ignore[arg-type]

@@ -157,10 +157,10 @@ class HostFileRules:
 
 
 def _serve(scene: Scenario, export: Shown, what: str = "serve_file") -> Path:
-    told = must_succeed(what, lambda: scene.filer.serve_file(export)).data
+    data = must_succeed(what, lambda: scene.filer.serve_file(export)).data
     scene.check(what)
-    expect(isinstance(told.get("path"), str), f"{what} must tell the path of the file, not {told}")
-    return Path(str(told["path"]))
+    expect(isinstance(data.get("path"), str), f"{what} must tell the path of the file, not {data}")
+    return Path(str(data["path"]))
 
 
 def _withdraw(scene: Scenario, export: Shown, path: Path, what: str = "withdraw_file") -> None:
@@ -190,8 +190,8 @@ def _expect_file(path: Path, letter: str, why: str) -> None:
     pieces = must_succeed(f"{why}: a read of it", lambda: _read_pieces(path))
     for place, piece in zip(WRITE_OFFSETS, pieces, strict=True):
         odd = sorted({chr(byte) for byte in piece if byte != ord(letter)})
-        said = f"it reads {len(piece)} bytes with {odd} in them"
-        expect(piece == pattern(letter), f"{why}: at byte {place} it must read as {letter!r}; {said}")
+        actual = f"it reads {len(piece)} bytes with {odd} in them"
+        expect(piece == pattern(letter), f"{why}: at byte {place} it must read as {letter!r}; {actual}")
 
 
 def _read_pieces(path: Path) -> list[bytes]:

@@ -210,8 +210,8 @@ class _Client:
             wanted = self._writes + SLOTS
             self._changed.wait_for(lambda: self._failure or self._writes >= wanted, CLIENT_DEADLINE_S)
             if self._failure is not None or self._writes < wanted:
-                said = "it waits" if self._failure is None else f"it was told {self._failure}"
-                raise Violation(f"{when} a client that writes must get on: {said}")
+                progress = "it waits" if self._failure is None else f"it was told {self._failure}"
+                raise Violation(f"{when} a client that writes must get on: {progress}")
 
     def _run(self) -> None:
         rounds: Counter[int] = Counter()
@@ -289,6 +289,6 @@ def _expect_opaque(scene: Scenario, volume: VolumeSpec, rule: str, size_gib: int
     expect(found == size_gib * GIB, f"{rule}: a volume has the size it was given, not {found} bytes")
 
 
-def _expect_raw(told: Connection) -> None:
-    found = told.data.get("format")
+def _expect_raw(connection: Connection) -> None:
+    found = connection.data.get("format")
     expect(found == "raw", f"a connection must say that the format is raw, not {found!r}")

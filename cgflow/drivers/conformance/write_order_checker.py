@@ -82,16 +82,16 @@ class Finding:
 
     def faults(self) -> list[str]:
         """Return a description of each kind of violation; an empty list if consistent."""
-        said = []
+        violations = []
         if self.order:
-            said.append(
+            violations.append(
                 f"order: {self.order} writes are missing although later ones that depend on them are there"
             )
         if self.lost:
-            said.append(f"lost: {self.lost} writes acknowledged before the call are not there")
+            violations.append(f"lost: {self.lost} writes acknowledged before the call are not there")
         if self.future:
-            said.append(f"future: {self.future} writes issued after the return are there")
-        return said
+            violations.append(f"future: {self.future} writes issued after the return are there")
+        return violations
 
     def __str__(self) -> str:
         return f"{self.tickets} tickets, {'; '.join(self.faults()) or 'one instant'}"

@@ -57,10 +57,10 @@ def reported_level(report: Report) -> CutLevel | None:
 
     A backend that reports ``consistencygroup_support`` but no level has the level ``crash``.
     """
-    said = report.capabilities.get(CUT_LEVEL)
-    if said is None:
+    value = report.capabilities.get(CUT_LEVEL)
+    if value is None:
         return CutLevel.CRASH if report.capabilities.get(GROUP_SUPPORT) is True else None
-    return parse_level(said)
+    return parse_level(value)
 
 
 def level_of_cut(level: CutLevel, members: int) -> CutLevel:
@@ -68,9 +68,9 @@ def level_of_cut(level: CutLevel, members: int) -> CutLevel:
     return CutLevel.CRASH if members == 1 else level
 
 
-def parse_level(said: object) -> CutLevel | None:
+def parse_level(value: object) -> CutLevel | None:
     """Return the level with this value, or None if there is no such level."""
-    return next((level for level in CutLevel if level.value == said), None)
+    return next((level for level in CutLevel if level.value == value), None)
 
 
 def capabilities(level: CutLevel) -> JSON:
@@ -113,7 +113,7 @@ def evidence(
 
     ``began`` is None if the start of the cut was not observed. The duration ends now.
     """
-    told: JSON = {
+    reported: JSON = {
         "mechanism": mechanism,
         "level": level_of_cut(level, members).value,
         "members": members,
@@ -121,4 +121,4 @@ def evidence(
         "duration_ms": None if began is None else began.took_ms(),
         "skew_ms": round(skew_ms, 6),
     }
-    return told if promise is None else {**told, "promise": promise}
+    return reported if promise is None else {**reported, "promise": promise}

@@ -226,9 +226,11 @@ class QsdDriver(
         """See the contract. Never waits for other operations. A volume in transit is listed at its target."""
         manifests = [home.manifest for home in self._homes.all()]
         groups = frozenset(manifest.home_id for manifest in manifests if manifest.is_group)
-        held = [(volume, manifest.home_id) for manifest in manifests for volume in manifest.volumes.values()]
-        held += [(one.volume, one.to) for manifest in manifests for one in manifest.leaving.values()]
-        placed = [(volume, home_id if home_id in groups else None) for volume, home_id in held]
+        located = [
+            (volume, manifest.home_id) for manifest in manifests for volume in manifest.volumes.values()
+        ]
+        located += [(move.volume, move.to) for manifest in manifests for move in manifest.leaving.values()]
+        placed = [(volume, home_id if home_id in groups else None) for volume, home_id in located]
         made = [cut for manifest in manifests for cut in manifest.cuts.items()]
         made += [
             cut for manifest in manifests for one in manifest.leaving.values() for cut in one.cuts.items()
@@ -245,13 +247,13 @@ class QsdDriver(
         )
 
     def _inventory(self, manifests: Sequence[Manifest], group_id: str | None) -> Inventory:
-        held = [volume for manifest in manifests for volume in manifest.all_volumes()]
+        volumes = [volume for manifest in manifests for volume in manifest.all_volumes()]
         return Inventory(
             groups=frozenset(manifest.home_id for manifest in manifests if manifest.is_group),
-            volumes=frozenset(volume.id for volume in held),
-            snapshots=frozenset(key for volume in held for key in (*volume.bound, *volume.pending)),
-            exports=frozenset(key for volume in held for key in volume.exported),
-            restores=frozenset(volume.kept.restore_id for volume in held if volume.kept is not None),
+            volumes=frozenset(volume.id for volume in volumes),
+            snapshots=frozenset(key for volume in volumes for key in (*volume.bound, *volume.pending)),
+            exports=frozenset(key for volume in volumes for key in volume.exported),
+            restores=frozenset(volume.kept.restore_id for volume in volumes if volume.kept is not None),
             problems=tuple(self._homes.problems(group_id)),
         )
 

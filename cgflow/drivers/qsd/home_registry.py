@@ -166,8 +166,8 @@ class HomeRegistry:
             return
         with home.lock:
             if not home.manifest.is_vacant:
-                held = home.manifest.volumes | home.manifest.leaving | home.manifest.arriving
-                raise FinalDriverError(f"{home_id} has volumes: {', '.join(sorted(held))}")
+                present = home.manifest.volumes | home.manifest.leaving | home.manifest.arriving
+                raise FinalDriverError(f"{home_id} has volumes: {', '.join(sorted(present))}")
             try:
                 home.remove()
             except OSError as error:
@@ -268,8 +268,9 @@ class HomeRegistry:
         """Return the host files whose export no longer exists; none while a manifest cannot be read."""
         if self._unreadable:
             return set()
-        held = [volume for home in self.all() for volume in home.manifest.all_volumes()]
-        return self._state.mounts.wanted() - {name for each in held for name in (each.id, *each.exported)}
+        volumes = [volume for home in self.all() for volume in home.manifest.all_volumes()]
+        exports = {name for volume in volumes for name in (volume.id, *volume.exported)}
+        return self._state.mounts.wanted() - exports
 
     def _serve(self, home: Home) -> None:
         with home.lock:

@@ -162,8 +162,8 @@ class Home:
 
     def silence(self, probe_every_s: float) -> float | None:
         """Return the age in seconds of the daemon's oldest unanswered command; None without a connection."""
-        held = self._daemon
-        return None if held is None or not held.is_alive else held.client.silence(probe_every_s)
+        daemon = self._daemon
+        return None if daemon is None or not daemon.is_alive else daemon.client.silence(probe_every_s)
 
     def trace(self, point: str) -> None:
         """Report to the trace function (of a test) that this point was reached."""

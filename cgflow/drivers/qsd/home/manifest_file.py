@@ -49,14 +49,14 @@ def write(folder: Path, manifest: Manifest, *, releasing: bool = False) -> None:
     # Loading before the final dump turns numeric keys into strings, which sort differently. The records are
     # passed as they are: to copy them first took two thirds of the time of each prepare and each cut.
     body = json.dumps(json.loads(json.dumps(manifest, default=vars)), sort_keys=True)
-    whole = f'{{"body": {body}, "checksum": "{_checksum(body)}", "format": {FORMAT}}}'
+    document = f'{{"body": {body}, "checksum": "{_checksum(body)}", "format": {FORMAT}}}'
     try:
-        _replace(folder, whole)
+        _replace(folder, document)
     except OSError as error:
         if not releasing or error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
         (folder / _BALLAST).unlink(missing_ok=True)
-        _replace(folder, whole)
+        _replace(folder, document)
     _keep_ballast(folder)
 
 
@@ -67,8 +67,8 @@ def read(folder: Path) -> Manifest:
     """
     path = folder / FILE
     try:
-        whole = json.loads(path.read_text())
-        version, checksum, body = whole["format"], whole["checksum"], whole["body"]
+        document = json.loads(path.read_text())
+        version, checksum, body = document["format"], document["checksum"], document["body"]
     except FileNotFoundError:
         raise
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -101,16 +101,16 @@ def is_housekeeping(name: str) -> bool:
 
 
 def _replace(folder: Path, text: str) -> None:
-    fresh = folder / (FILE + ".new")
+    new_file = folder / (FILE + ".new")
     try:
-        with open(fresh, "w", opener=open_file) as stream:
+        with open(new_file, "w", opener=open_file) as stream:
             stream.write(text)
             stream.flush()
             os.fsync(stream.fileno())
     except OSError:
-        fresh.unlink(missing_ok=True)
+        new_file.unlink(missing_ok=True)
         raise
-    fresh.replace(folder / FILE)
+    new_file.replace(folder / FILE)
     fsync_folder(folder)
 
 
@@ -131,61 +131,64 @@ def _checksum(body: str) -> str:
 
 
 def _decode(body: object) -> Manifest:
-    held = _mapping(body)
-    daemon = held["daemon"]
+    stored = _mapping(body)
+    daemon = stored["daemon"]
     return Manifest(
-        home_id=str(held["home_id"]),
-        is_group=bool(held["is_group"]),
-        created_at=str(held["created_at"]),
-        next_layer=int(str(held["next_layer"])),
+        home_id=str(stored["home_id"]),
+        is_group=bool(stored["is_group"]),
+        created_at=str(stored["created_at"]),
+        next_layer=int(str(stored["next_layer"])),
         # Added after format 1: older files lack the key.
-        nbd_port=held.get("nbd_port"),
+        nbd_port=stored.get("nbd_port"),
         daemon=None if daemon is None else DaemonRecord(**_mapping(daemon)),
-        volumes={key: _volume(_mapping(value)) for key, value in _mapping(held["volumes"]).items()},
-        cuts={key: _cut(_mapping(value)) for key, value in _mapping(held["cuts"]).items()},
-        cutting={key: dict(_mapping(value)) for key, value in _mapping(held["cutting"]).items()},
-        leaving={key: _leaving(_mapping(value)) for key, value in _mapping(held["leaving"]).items()},
+        volumes={key: _volume(_mapping(value)) for key, value in _mapping(stored["volumes"]).items()},
+        cuts={key: _cut(_mapping(value)) for key, value in _mapping(stored["cuts"]).items()},
+        cutting={key: dict(_mapping(value)) for key, value in _mapping(stored["cutting"]).items()},
+        leaving={key: _leaving(_mapping(value)) for key, value in _mapping(stored["leaving"]).items()},
         arriving={
-            key: tuple(int(layer) for layer in value) for key, value in _mapping(held["arriving"]).items()
+            key: tuple(int(layer) for layer in value) for key, value in _mapping(stored["arriving"]).items()
         },
     )
 
 
-def _volume(held: dict[str, Any]) -> VolumeRecord:
-    merging, kept = held["merging"], held["kept"]
+def _volume(stored: dict[str, Any]) -> VolumeRecord:
+    merging, kept = stored["merging"], stored["kept"]
     return VolumeRecord(
-        id=str(held["id"]),
-        size_bytes=int(held["size_bytes"]),
-        chain=tuple(int(layer) for layer in held["chain"]),
-        bound={key: int(layer) for key, layer in _mapping(held["bound"]).items()},
-        pending={key: PreparedOverlay(**_mapping(value)) for key, value in _mapping(held["pending"]).items()},
-        exported=tuple(str(key) for key in held["exported"]),
+        id=str(stored["id"]),
+        size_bytes=int(stored["size_bytes"]),
+        chain=tuple(int(layer) for layer in stored["chain"]),
+        bound={key: int(layer) for key, layer in _mapping(stored["bound"]).items()},
+        pending={
+            key: PreparedOverlay(**_mapping(value)) for key, value in _mapping(stored["pending"]).items()
+        },
+        exported=tuple(str(key) for key in stored["exported"]),
         merging=None if merging is None else Merge(**_mapping(merging)),
-        resizing=bool(held["resizing"]),
+        resizing=bool(stored["resizing"]),
         aside={
-            int(layer): None if over is None else int(over) for layer, over in _mapping(held["aside"]).items()
+            int(layer): None if over is None else int(over)
+            for layer, over in _mapping(stored["aside"]).items()
         },
         kept=None if kept is None else UnfinishedRestore(**_mapping(kept)),
         # Older files lack these keys.
-        flattening=held.get("flattening"),
-        leaky=tuple(int(layer) for layer in held.get("leaky", ())),
+        flattening=stored.get("flattening"),
+        leaky=tuple(int(layer) for layer in stored.get("leaky", ())),
     )
 
 
-def _cut(held: dict[str, Any]) -> Cut:
+def _cut(stored: dict[str, Any]) -> Cut:
     return Cut(
-        members=tuple(str(key) for key in held["members"]),
-        evidence=_mapping(held["evidence"]),
-        is_lost=bool(held["is_lost"]),
+        members=tuple(str(key) for key in stored["members"]),
+        evidence=_mapping(stored["evidence"]),
+        is_lost=bool(stored["is_lost"]),
     )
 
 
-def _leaving(held: dict[str, Any]) -> OutgoingMove:
+def _leaving(stored: dict[str, Any]) -> OutgoingMove:
     return OutgoingMove(
-        to=str(held["to"]),
-        files={int(here): int(there) for here, there in _mapping(held["files"]).items()},
-        volume=_volume(_mapping(held["volume"])),
-        cuts={key: _cut(_mapping(value)) for key, value in _mapping(held["cuts"]).items()},
+        to=str(stored["to"]),
+        files={int(here): int(there) for here, there in _mapping(stored["files"]).items()},
+        volume=_volume(_mapping(stored["volume"])),
+        cuts={key: _cut(_mapping(value)) for key, value in _mapping(stored["cuts"]).items()},
     )
 
 

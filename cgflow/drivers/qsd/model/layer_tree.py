@@ -203,7 +203,7 @@ def after_cut(manifest: Manifest, cgsnapshot_id: str, cut: Cut) -> Manifest:
                 volume,
                 chain=(*volume.chain, overlay),
                 bound={**volume.bound, snapshot_id: volume.leaf},
-                pending={key: held for key, held in volume.pending.items() if key != snapshot_id},
+                pending={key: other for key, other in volume.pending.items() if key != snapshot_id},
             )
         )
     return replace(without_intent(manifest, cgsnapshot_id), cuts={**manifest.cuts, cgsnapshot_id: cut})
@@ -245,7 +245,7 @@ def without_snapshot(manifest: Manifest, volume_id: str, snapshot_id: str) -> Ma
         replace(
             volume,
             bound={key: layer for key, layer in volume.bound.items() if key != snapshot_id},
-            pending={key: held for key, held in volume.pending.items() if key != snapshot_id},
+            pending={key: other for key, other in volume.pending.items() if key != snapshot_id},
             exported=tuple(key for key in volume.exported if key != snapshot_id),
         )
     )

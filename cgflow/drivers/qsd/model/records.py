@@ -156,7 +156,9 @@ class Manifest:
 
     def without_volume(self, volume_id: str) -> Manifest:
         """Return the manifest without one volume."""
-        return replace(self, volumes={key: held for key, held in self.volumes.items() if key != volume_id})
+        return replace(
+            self, volumes={key: volume for key, volume in self.volumes.items() if key != volume_id}
+        )
 
     def all_volumes(self) -> list[VolumeRecord]:
         """Return the volumes that are here or being moved from here."""
@@ -165,7 +167,9 @@ class Manifest:
     def layers(self) -> set[int]:
         """Return every layer that may be open in the daemon, including pending overlays."""
         chains = {layer for volume in self.volumes.values() for layer in volume.backing_of}
-        return chains | {held.layer for volume in self.volumes.values() for held in volume.pending.values()}
+        return chains | {
+            overlay.layer for volume in self.volumes.values() for overlay in volume.pending.values()
+        }
 
     def files(self) -> set[int]:
         """Return every layer whose file must not be removed, including those of volumes being moved."""

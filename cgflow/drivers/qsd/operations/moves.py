@@ -68,7 +68,7 @@ def finish(source: Home, target: Home, volume_id: str) -> None:
         source.trace("move:after-files")
         target.save(_with_arrived(target.manifest, leaving), releasing=True)
         source.trace("move:after-record")
-    left = {key: held for key, held in source.manifest.leaving.items() if key != volume_id}
+    left = {key: move for key, move in source.manifest.leaving.items() if key != volume_id}
     source.save(replace(source.manifest, leaving=left), releasing=True)
     source.trace("move:after-forget")
 
@@ -98,7 +98,7 @@ def _record_departure(source: Home, target: Home, graph: BlockGraph, volume_id: 
     volume = source.manifest.volumes[volume_id]
     refuse_cloned(source, volume)
     layer_access.refuse_damaged(source, volume_id, volume.backing_of, "it was not moved")
-    layers = sorted({*volume.backing_of, *(held.layer for held in volume.pending.values())})
+    layers = sorted({*volume.backing_of, *(overlay.layer for overlay in volume.pending.values())})
     numbers = dict(zip(layers, range(target.new_layer(), target.new_layer() + len(layers)), strict=True))
     with oserror_as_final_error(f"room for volume {volume_id} in {target.id} could not be recorded"):
         target.save(
@@ -174,8 +174,8 @@ def _renumbered(volume: VolumeRecord, numbers: Mapping[int, int]) -> VolumeRecor
         bound={key: numbers[layer] for key, layer in volume.bound.items()},
         # An overlay that was made for a former leaf stays stale: there is no layer 0.
         pending={
-            key: replace(held, layer=numbers[held.layer], over=numbers.get(held.over, 0))
-            for key, held in volume.pending.items()
+            key: replace(overlay, layer=numbers[overlay.layer], over=numbers.get(overlay.over, 0))
+            for key, overlay in volume.pending.items()
         },
         aside={
             numbers[layer]: None if over is None else numbers[over] for layer, over in volume.aside.items()

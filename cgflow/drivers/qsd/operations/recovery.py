@@ -216,7 +216,7 @@ def _match_layers(home: Home) -> set[str]:
     nodes = graph.nodes()
     volumes = home.manifest.volumes.values()
     owned = {layer for volume in volumes for layer in layer_tree.layers_to_serve(volume, home.cloned)}
-    owned |= {held.layer for volume in volumes for held in volume.pending.values()}
+    owned |= {overlay.layer for volume in volumes for overlay in volume.pending.values()}
     wanted = {name for volume in volumes for name in (volume.id, *volume.exported)}
     wanted |= home.clone_exports.keys()
     for name in graph.exports().keys() - wanted:
@@ -228,7 +228,7 @@ def _match_layers(home: Home) -> set[str]:
     owner: dict[int, str] = {}
     broken: dict[str, str] = {}
     for volume in volumes:
-        _verify_chain(home, volume, {layer: held.backing for layer, held in nodes.items()})
+        _verify_chain(home, volume, {layer: node.backing for layer, node in nodes.items()})
         owner |= dict.fromkeys(volume.backing_of, volume.id)
         gone = layer_access.damaged_layers(home, volume)
         for one in layers_to_open(volume, home.cloned, nodes):
@@ -237,11 +237,11 @@ def _match_layers(home: Home) -> set[str]:
                 missing.append(one)
             elif one.layer in volume.chain:
                 broken[volume.id] = f"{home.path(damaged[0])} {gone[damaged[0]]}"
-        for held in volume.pending.values():
-            owner[held.layer] = volume.id
+        for overlay in volume.pending.values():
+            owner[overlay.layer] = volume.id
             # An overlay that is not intact is empty, and the cut makes it again.
-            if held.layer not in nodes and layer_access.is_intact_overlay(home, held.layer):
-                missing.append(Opened(held.layer))
+            if overlay.layer not in nodes and layer_access.is_intact_overlay(home, overlay.layer):
+                missing.append(Opened(overlay.layer))
     refused = graph.open_all(missing)
     for layer, refusal in refused.items():
         broken.setdefault(owner[layer], refusal.reason)

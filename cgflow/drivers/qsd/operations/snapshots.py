@@ -94,7 +94,7 @@ def verify(home: Home, volume_id: str, snapshot_id: str) -> JSON:
         volume, layer = frozen_layer(home, volume_id, snapshot_id)
         nodes = graph.nodes()
         size = qcow2.read_header(home.path(layer)).size_bytes
-        is_frozen = layer in volume.aside or any(held.backing == layer for held in nodes.values())
+        is_frozen = layer in volume.aside or any(node.backing == layer for node in nodes.values())
         if home.problems.has(ProblemKind.VOLUME_NOT_SERVED, volume_id):
             # The layers above it cannot be opened, so nothing can be written through them.
             is_frozen = is_frozen or layer in volume.backing_of.values()
@@ -180,10 +180,10 @@ def _prepare_overlay(
     with oserror_as_final_error(f"snapshot {snapshot_id} could not be prepared"):
         qcow2.create(home.path(layer), volume.size_bytes, file_name(volume.leaf))
         home.trace("prepare:after-file")
-        held = PreparedOverlay(
+        overlay = PreparedOverlay(
             layer, over=volume.leaf, size_bytes=volume.size_bytes, cgsnapshot_id=cgsnapshot_id
         )
-        prepared = replace(volume, pending={**volume.pending, snapshot_id: held})
+        prepared = replace(volume, pending={**volume.pending, snapshot_id: overlay})
         try:
             home.save(replace(home.manifest, next_layer=layer + 1).with_volume(prepared))
         except OSError:
@@ -197,14 +197,14 @@ def _prepare_overlay(
 def _replace_overlay_if_stale(home: Home, graph: BlockGraph, volume_id: str, snapshot_id: str) -> None:
     """Replace an overlay that is damaged, or was made for another leaf or another size of the volume."""
     volume = home.manifest.volumes[volume_id]
-    held = volume.pending[snapshot_id]
-    fits = held.over == volume.leaf and held.size_bytes == volume.size_bytes
-    if fits and layer_access.is_intact_overlay(home, held.layer):
+    overlay = volume.pending[snapshot_id]
+    fits = overlay.over == volume.leaf and overlay.size_bytes == volume.size_bytes
+    if fits and layer_access.is_intact_overlay(home, overlay.layer):
         return
-    _prepare_overlay(home, graph, volume, snapshot_id, held.cgsnapshot_id)
-    if held.layer in graph.nodes():
-        graph.close(held.layer)
-    home.remove_files(held.layer)
+    _prepare_overlay(home, graph, volume, snapshot_id, overlay.cgsnapshot_id)
+    if overlay.layer in graph.nodes():
+        graph.close(overlay.layer)
+    home.remove_files(overlay.layer)
 
 
 def refuse_restoring(volume: VolumeRecord) -> None:

@@ -105,5 +105,5 @@ def flattening_job_id(layer: int) -> str:
 
 def failure(events: Events, job: str) -> str | None:
     """Return why a job failed, according to the events received so far; None if none says so."""
-    told = events.drain(lambda e: e["event"] == "BLOCK_JOB_COMPLETED" and data_of(e, "device") == job)
-    return next((str(data_of(event, "error")) for event in told if data_of(event, "error")), None)
+    completed = events.drain(lambda e: e["event"] == "BLOCK_JOB_COMPLETED" and data_of(e, "device") == job)
+    return next((str(data_of(event, "error")) for event in completed if data_of(event, "error")), None)

@@ -212,8 +212,8 @@ def open_files(pid: int) -> frozenset[FileId] | None:
     try:
         for descriptor in os.listdir(f"/proc/{pid}/fd"):
             with suppress(FileNotFoundError):
-                held = os.stat(f"/proc/{pid}/fd/{descriptor}")
-                found.add((held.st_dev, held.st_ino))
+                file = os.stat(f"/proc/{pid}/fd/{descriptor}")
+                found.add((file.st_dev, file.st_ino))
     except OSError:
         return None
     return frozenset(found)

@@ -156,8 +156,8 @@ class NbdfuseMounts:
                     if not changed or any(descriptor == handle for descriptor, _ in changed):
                         signal.pidfd_send_signal(handle, signal.SIGKILL)
                         os.waitpid(pid, 0)
-                        said = log.read_text(errors="replace").strip() or "it left no message"
-                        raise BusyDriverError(f"{PROGRAM} did not serve {name} as a file: {said}")
+                        output = log.read_text(errors="replace").strip() or "it left no message"
+                        raise BusyDriverError(f"{PROGRAM} did not serve {name} as a file: {output}")
             finally:
                 os.close(handle)
         self._trace("file:after-mount")
