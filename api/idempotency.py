@@ -122,7 +122,7 @@ class Key:
             body=_without_secrets(answer),
             asked=tuple(decisions),
         )
-        keys.keep(session, self.owner, stored)
+        keys.store_response(session, self.owner, stored)
 
 
 def _ids(stored: StoredResponse) -> set[str]:

@@ -38,6 +38,8 @@ class Periodic:
                 # Includes what a driver raises to end a process: the thread has to continue.
                 if is_unavailable(error):
                     # The database has logged its outage.
-                    LOG.debug("%s found the database away; again in %s s", self._name, self._interval_s)
+                    LOG.debug(
+                        "%s: the database does not answer; retried in %s s", self._name, self._interval_s
+                    )
                 else:
-                    LOG.exception("%s failed; it is tried again in %s s", self._name, self._interval_s)
+                    LOG.exception("%s failed; it is retried in %s s", self._name, self._interval_s)

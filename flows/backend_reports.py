@@ -79,13 +79,13 @@ def report(
     except DriverError as error:
         LOG.warning("backend %s is down: %s", name, error)
         with database.write() as session:
-            backends.down(session, name, describe(error), clock.now(), availability_zone=zone)
+            backends.mark_down(session, name, describe(error), clock.now(), availability_zone=zone)
     else:
         # Report incidents first, because the database write may fail.
         if observer is not None:
             observer.observe(name, received)
         with database.write() as session:
-            backends.report(session, name, zone, received, clock.now())
+            backends.record_report(session, name, zone, received, clock.now())
 
 
 def refresh(

@@ -40,7 +40,7 @@ KEPT_PER_RESOURCE = 100
 """Number of ended flows that are kept of a live resource, besides the one that created it."""
 
 
-def deletable(session: Session, *, before: datetime | None, keep: int | None, limit: int) -> list[str]:
+def deletable_flows(session: Session, *, before: datetime | None, keep: int | None, limit: int) -> list[str]:
     """Return flows that ended before a time, or that are not among the ``keep`` that ended last.
 
     The earliest ended come first. None means no bound. Once a flow may be deleted, it may be
@@ -50,7 +50,7 @@ def deletable(session: Session, *, before: datetime | None, keep: int | None, li
     if before is not None:
         bounds.append(Flow.ended_at < before)
     if keep is not None:
-        bounds += _beyond(session, keep)
+        bounds += _ended_before_newest(session, keep)
     if not bounds:
         return []
     old = select(Flow.id).where(Flow.state.in_(ENDED), or_(*bounds), *_deletable_conditions())
@@ -70,7 +70,7 @@ def delete_flows(session: Session, flow_ids: Collection[str]) -> None:
     session.execute(delete(Flow).where(Flow.id.in_(flow_ids)))
 
 
-def _beyond(session: Session, keep: int) -> list[Any]:
+def _ended_before_newest(session: Session, keep: int) -> list[Any]:
     newest = select(Flow.ended_at, Flow.id).where(Flow.state.in_(ENDED))
     ordered = newest.order_by(Flow.ended_at.desc(), Flow.id.desc())
     first = session.execute(ordered.offset(keep).limit(1)).first()
@@ -179,7 +179,7 @@ class Retention:
         """Delete the flows that may be deleted now; return how many."""
         before = clock.now() - timedelta(days=self._max_age_days) if self._max_age_days else None
         with self._database.read() as session:
-            old = deletable(session, before=before, keep=self._max_flows or None, limit=MAX_PER_ROUND)
+            old = deletable_flows(session, before=before, keep=self._max_flows or None, limit=MAX_PER_ROUND)
         for start in range(0, len(old), BATCH_SIZE):
             with self._database.write() as session:
                 delete_flows(session, old[start : start + BATCH_SIZE])

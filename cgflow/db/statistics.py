@@ -34,10 +34,13 @@ def read(database: Database) -> list[Statistic]:
     """Return the statistics of what grows with use, then of every table with its indexes."""
     sizes = _table_sizes(database)
     with database.read() as session:
-        return [*_growing(session), *(_table(session, table, sizes) for table in Base.metadata.sorted_tables)]
+        return [
+            *_statistics_of_growing_tables(session),
+            *(_table(session, table, sizes) for table in Base.metadata.sorted_tables),
+        ]
 
 
-def _growing(session: Session) -> list[Statistic]:
+def _statistics_of_growing_tables(session: Session) -> list[Statistic]:
     connector = func.length(cast(Attachment.connector, Text))
     answers = func.coalesce(func.sum(IdempotencyKey.size), 0)
     found = [

@@ -38,7 +38,7 @@ def downgrade(where: Database | URL | str, revision: str = "base") -> None:
 
 def current(where: Database | URL | str) -> str | None:
     """Return the revision of the schema, or None for a database without one."""
-    with _opened(where) as database, database.read() as session:
+    with _open_database(where) as database, database.read() as session:
         return MigrationContext.configure(session.connection()).get_current_revision()
 
 
@@ -50,7 +50,7 @@ def head() -> str:
 def _run(where: Database | URL | str, do: Callable[[Config], None]) -> None:
     config = Config()
     config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
-    with _opened(where) as database, database.write() as session:
+    with _open_database(where) as database, database.write() as session:
         connection = session.connection()
         _take_turn(connection)
         config.attributes["connection"] = connection
@@ -70,7 +70,7 @@ def _take_turn(connection: Connection) -> None:
 
 
 @contextmanager
-def _opened(where: Database | URL | str) -> Iterator[Database]:
+def _open_database(where: Database | URL | str) -> Iterator[Database]:
     if isinstance(where, Database):
         yield where
         return

@@ -217,7 +217,7 @@ class Conductor:
     def _note(self, flow_id: str, why: str) -> None:
         try:
             with self._database.write() as session:
-                flows.note(session, flow_id, mask_text(why))
+                flows.set_reason(session, flow_id, mask_text(why))
         except Exception as error:
             if not is_unavailable(error):
                 raise

@@ -96,5 +96,5 @@ def _shut_out(database: Database, flow: records.Flow, fence: Fence) -> None:
             f"out of the backend, so its calls may still land there. It is tried again. {describe(error)}"
         )
         with database.write() as session:
-            flows.note(session, flow.id, why, epoch=flow.epoch)
+            flows.set_reason(session, flow.id, why, epoch=flow.epoch)
         raise NotFenced(f"Flow {flow.id} is left: {why}") from error

@@ -48,7 +48,7 @@ def reserve(
         return
     taken = {resource: delta for resource, delta in deltas.items() if delta > 0}
     if taken:
-        _hold(session, project_id, taken)
+        _reserve_within_limits(session, project_id, taken)
     if earlier:
         session.execute(delete(Reservation).where(Reservation.id == reservation_id))
     rows = [
@@ -70,7 +70,7 @@ def commit(session: Session, reservation_id: str) -> None:
 
     Raises: InvalidState, if it was cancelled or has expired: its quota is no longer reserved.
     """
-    rows = _locked(session, reservation_id)
+    rows = _lock_rows(session, reservation_id)
     if any(row.state == ReservationState.CANCELLED for row in rows):
         raise InvalidState(
             f"Quota reservation {reservation_id} was given back and cannot be committed; reserve it again."
@@ -100,7 +100,7 @@ def commit_and_delete(session: Session, reservation_id: str) -> None:
 
 def cancel(session: Session, reservation_id: str) -> None:
     """Give a reservation back, whether reserved or committed. A missing or cancelled one is ignored."""
-    live = [row for row in _locked(session, reservation_id) if row.state != ReservationState.CANCELLED]
+    live = [row for row in _lock_rows(session, reservation_id) if row.state != ReservationState.CANCELLED]
     if not live:
         return
     project_id = live[0].project_id
@@ -141,7 +141,7 @@ def move(session: Session, source: str, target: str, deltas: Mapping[str, int]) 
         return
     for project_id in sorted((source, target)):
         usage.lock(session, project_id)
-    _hold(session, target, held)
+    _reserve_within_limits(session, target, held)
     usages = usage.read(session, target, list(held))
     for resource, delta in held.items():
         usages[resource].reserved -= delta
@@ -174,7 +174,7 @@ def _rows(session: Session, reservation_id: str) -> Sequence[Reservation]:
     return session.scalars(rows.execution_options(populate_existing=True)).all()
 
 
-def _locked(session: Session, reservation_id: str) -> Sequence[Reservation]:
+def _lock_rows(session: Session, reservation_id: str) -> Sequence[Reservation]:
     """Return the rows of a reservation, after locking its project. A reservation's project never changes."""
     owner = select(Reservation.project_id).where(Reservation.id == reservation_id).limit(1)
     project_id = session.scalar(owner)
@@ -184,7 +184,7 @@ def _locked(session: Session, reservation_id: str) -> Sequence[Reservation]:
     return _rows(session, reservation_id)
 
 
-def _hold(session: Session, project_id: str, taken: Mapping[str, int]) -> None:
+def _reserve_within_limits(session: Session, project_id: str, taken: Mapping[str, int]) -> None:
     limits = limits_of(session, project_id, list(taken))
     usages = usage.read(session, project_id, list(taken))
     for resource, delta in taken.items():

@@ -456,7 +456,7 @@ def expired(stage: Stage) -> Scene:
     assert on.ended() == "success"
     on.flow_id = created
     with on.world.database.write() as session:
-        old = retention.deletable(session, before=None, keep=0, limit=100)
+        old = retention.deletable_flows(session, before=None, keep=0, limit=100)
         assert created in old
         retention.delete_flows(session, [created])
     return on

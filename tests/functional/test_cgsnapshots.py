@@ -97,7 +97,7 @@ def test_a_level_is_demanded(caller: Caller, group: str, path: str, served: Worl
     with served.database.write() as session:
         found = backends.get(session, HOST)
         worse = replace(found.report, capabilities=found.report.capabilities | lower)
-        backends.report(session, HOST, found.availability_zone, worse, clock.now())
+        backends.record_report(session, HOST, found.availability_zone, worse, clock.now())
     try:
         message = malformed(demand("crash"))
         assert "level crash is demanded" in message

@@ -28,7 +28,7 @@ def app(ailing: World) -> Flask:
 
 def test_a_backend_that_is_down(app: Flask, ailing: World) -> None:
     with ailing.database.write() as session:
-        backends.down(session, HOST, "a secret of the house", clock.now())
+        backends.mark_down(session, HOST, "a secret of the house", clock.now())
     answer = app.test_client().get("/healthcheck")
     assert answer.status_code == 503
     assert answer.json == {"status": "unhealthy", "database": "ok", "backends": "down", "conductor": "ok"}
@@ -43,5 +43,5 @@ def test_a_conductor_whose_writing_does_not_reach_the_database(app: Flask, ailin
 
 def test_a_stranger_to_this_service_does_not_count(app: Flask, ailing: World) -> None:
     with ailing.database.write() as session:
-        backends.down(session, "there@memory", "gone", clock.now(), availability_zone="nova")
+        backends.mark_down(session, "there@memory", "gone", clock.now(), availability_zone="nova")
     assert app.test_client().get("/healthcheck").json["backends"] == "ok"

@@ -235,7 +235,7 @@ def test_neither_looking_nor_deleting_scans_a_table(tmp_path: Path) -> None:
     filled = fill(database, 2000)
 
     def ask(session: Session, _: Filled) -> None:
-        retention.deletable(session, before=clock.now(), keep=1, limit=10)
+        retention.deletable_flows(session, before=clock.now(), keep=1, limit=10)
 
     seen = plans(database, filled, ask)
     with database.read() as session:

@@ -16,7 +16,7 @@ from cgflow.drivers.contract import Report
 from cgflow.errors import NotFound
 
 
-def report(session: Session, name: str, availability_zone: str, report: Report, now: datetime) -> None:
+def record_report(session: Session, name: str, availability_zone: str, report: Report, now: datetime) -> None:
     """Store a backend's report and mark it as up. The first report registers the backend."""
     row = {
         "name": name,
@@ -29,7 +29,7 @@ def report(session: Session, name: str, availability_zone: str, report: Report, 
     insert_or_update(session, Backend, [row])
 
 
-def down(
+def mark_down(
     session: Session, name: str, reason: str, now: datetime, *, availability_zone: str | None = None
 ) -> None:
     """Mark a backend as down, with the reason. Its last report is kept.
@@ -92,8 +92,8 @@ def volume_counts(session: Session) -> dict[str, int]:
 
 def loads(session: Session, name: str) -> list[records.Load]:
     """Return what a backend stores: first of all projects together, then of each project, by project id."""
-    volumes = _held(session, Volume.size, Volume.id, name)
-    snapshots = _held(session, Snapshot.size, Snapshot.id, name, Snapshot.volume_id == Volume.id)
+    volumes = _count_by_project(session, Volume.size, Volume.id, name)
+    snapshots = _count_by_project(session, Snapshot.size, Snapshot.id, name, Snapshot.volume_id == Volume.id)
     nothing = (0, 0)
     each = [
         records.Load(
@@ -115,7 +115,9 @@ def loads(session: Session, name: str) -> list[records.Load]:
     return [total, *each]
 
 
-def _held(session: Session, size: Any, id: Any, name: str, *of_volume: Any) -> dict[str, tuple[int, int]]:
+def _count_by_project(
+    session: Session, size: Any, id: Any, name: str, *of_volume: Any
+) -> dict[str, tuple[int, int]]:
     model = id.class_
     query = select(model.project_id, func.count(id), func.sum(size)).where(
         Volume.host == name, ~model.deleted, *of_volume

@@ -54,7 +54,7 @@ def line(session: Session, id: str, scope: str | None) -> records.FlowLine:  # n
     row = session.execute(select(*_LINE).where(Flow.id == id)).mappings().one_or_none()
     if row is None or (scope is not None and row["project_id"] != scope):
         raise NotFound(f"Flow {id} could not be found.")
-    return _line(row)
+    return _to_line(row)
 
 
 def page(session: Session, query: ListQuery, scope: str | None) -> list[records.FlowLine]:
@@ -76,10 +76,10 @@ def page(session: Session, query: ListQuery, scope: str | None) -> list[records.
         filterable={name: getattr(Flow, name) for name in _FILTERS},
         either=() if resource is None else (Flow.resource_id == resource, Flow.group_id == resource),
     )
-    return [_line(row) for row in session.execute(paged).mappings()]
+    return [_to_line(row) for row in session.execute(paged).mappings()]
 
 
-def _line(row: Mapping[Any, Any]) -> records.FlowLine:
+def _to_line(row: Mapping[Any, Any]) -> records.FlowLine:
     return records.FlowLine(**{**row, "state": FlowState(row["state"])})
 
 
@@ -159,7 +159,7 @@ def is_committed(session: Session, flow_id: str) -> bool:
     return session.execute(statement).scalar_one_or_none() is not None
 
 
-def note(session: Session, flow_id: str, reason: str, *, epoch: int | None = None) -> None:
+def set_reason(session: Session, flow_id: str, reason: str, *, epoch: int | None = None) -> None:
     """Set why a flow stands still, for the operator; given an epoch, only if the flow still has it."""
     noted = update(Flow).where(Flow.id == flow_id)
     if epoch is not None:

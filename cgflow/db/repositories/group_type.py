@@ -51,7 +51,7 @@ def get(session: Session, id: str, *, private: bool = True) -> records.GroupType
     """Return one live type, a private one only if ``private``. Raises: NotFound."""
     found = _live(session, id).to_record()
     if not (found.is_public or private):
-        raise NotFound(_missing(id))
+        raise NotFound(_not_found_message(id))
     return found
 
 
@@ -62,7 +62,7 @@ def find(session: Session, id_or_name: str, *, private: bool) -> records.GroupTy
     # An id takes precedence over an equal name of another type.
     row = next((one for one in rows if one.id == id_or_name), None) or next(iter(rows), None)
     if row is None or not (row.is_public or private):
-        raise NotFound(_missing(id_or_name))
+        raise NotFound(_not_found_message(id_or_name))
     return row.to_record()
 
 
@@ -90,7 +90,7 @@ def page(session: Session, query: ListQuery, scope: str | None) -> list[records.
 
 def update(session: Session, id: str, **changes: Unpack[Changes]) -> records.GroupType:  # noqa: A002
     """Change a type. Raises: NotFound; Conflict, if the name is taken; InvalidState, if it is built in."""
-    row = _changeable(session, id)
+    row = _lock_changeable(session, id)
     for name, value in changes.items():
         setattr(row, name, value)
     row.updated_at = clock.now()
@@ -100,7 +100,7 @@ def update(session: Session, id: str, **changes: Unpack[Changes]) -> records.Gro
 
 def delete(session: Session, id: str) -> None:  # noqa: A002
     """Delete a type that no live group has. Raises: NotFound, InvalidState."""
-    row = _changeable(session, id)
+    row = _lock_changeable(session, id)
     used = exists().where(ConsistencyGroup.group_type_id == id, ~ConsistencyGroup.deleted)
     if session.scalar(select(used)):
         raise InvalidState("Target group type is still in use.")
@@ -110,7 +110,7 @@ def delete(session: Session, id: str) -> None:  # noqa: A002
 
 def set_specs(session: Session, id: str, specs: Mapping[str, str]) -> dict[str, str]:  # noqa: A002
     """Set or overwrite the given specs, keep the others, and return all. Raises: NotFound, InvalidState."""
-    row = _changeable(session, id)
+    row = _lock_changeable(session, id)
     present = {spec.key: spec for spec in row.group_specs}
     for key, value in specs.items():
         if key in present:
@@ -124,7 +124,7 @@ def set_specs(session: Session, id: str, specs: Mapping[str, str]) -> dict[str, 
 
 def unset_spec(session: Session, id: str, key: str) -> None:  # noqa: A002
     """Remove one spec. Raises: NotFound, for the type or for the key; InvalidState."""
-    row = _changeable(session, id)
+    row = _lock_changeable(session, id)
     kept = [spec for spec in row.group_specs if spec.key != key]
     if len(kept) == len(row.group_specs):
         raise NotFound(f"Group Type {id} has no specs with key {key}.")
@@ -141,11 +141,11 @@ def _live(session: Session, id: str, *, lock: bool = False) -> GroupType:  # noq
     query = _select().where(GroupType.id == id)
     row = session.scalars(query.with_for_update() if lock else query).one_or_none()
     if row is None:
-        raise NotFound(_missing(id))
+        raise NotFound(_not_found_message(id))
     return row
 
 
-def _changeable(session: Session, id: str) -> GroupType:  # noqa: A002
+def _lock_changeable(session: Session, id: str) -> GroupType:  # noqa: A002
     row = _live(session, id, lock=True)
     if row.id == BUILT_IN:
         raise InvalidState(
@@ -154,7 +154,7 @@ def _changeable(session: Session, id: str) -> GroupType:  # noqa: A002
     return row
 
 
-def _missing(id_or_name: str) -> str:
+def _not_found_message(id_or_name: str) -> str:
     return f"Group type {id_or_name} could not be found."
 
 

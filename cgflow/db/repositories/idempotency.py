@@ -1,4 +1,4 @@
-"""Idempotency keys: taken together with what a request changes, kept with its response for a day.
+"""Idempotency keys: taken in the transaction of a request, stored with its response for a day.
 
 A key belongs to one user in one project: ``owner`` is (project id, user id, key).
 """
@@ -54,7 +54,7 @@ def take(session: Session, owner: Owner, fingerprint: str, now: datetime) -> boo
     return insert_missing(session, IdempotencyKey, [row]) == 1
 
 
-def keep(session: Session, owner: Owner, kept: records.StoredResponse) -> None:
+def store_response(session: Session, owner: Owner, kept: records.StoredResponse) -> None:
     """Store the response to the request that has taken the key.
 
     Raises: QuotaExceeded, if the project's stored responses reach the limit of their number or
@@ -69,8 +69,8 @@ def keep(session: Session, owner: Owner, kept: records.StoredResponse) -> None:
     # The key itself is already counted.
     if count > MAX_RESPONSES or together + size > MAX_TOTAL_SIZE:
         raise QuotaExceeded(
-            f"Project {owner[0]} has {count - 1} kept answers of {together} characters; "
-            f"at most {MAX_RESPONSES} of {MAX_TOTAL_SIZE} are kept for 24 hours. "
+            f"Project {owner[0]} has {count - 1} stored responses of {together} characters; "
+            f"at most {MAX_RESPONSES} of {MAX_TOTAL_SIZE} characters are stored for 24 hours. "
             "Send the request without Idempotency-Key."
         )
     answer = {

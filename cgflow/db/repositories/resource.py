@@ -155,7 +155,7 @@ class ResourceRepository(Generic[RecordT]):
             ).all()
             raise Busy(
                 " ".join(self.busy_message(session, id_, by) for id_, by in held if by != flow_id)
-                or "Gone meanwhile."
+                or "A resource was deleted meanwhile."
             )
 
     def busy_message(self, session: Session, id: str, flow_id: str | None) -> str:  # noqa: A002

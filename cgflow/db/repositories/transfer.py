@@ -23,7 +23,7 @@ def add(session: Session, **columns: Any) -> None:
 
 def get(session: Session, id: str, scope: str | None) -> records.Transfer:  # noqa: A002 - the API's name
     """Return an open offer. Raises: NotFound, also for another project's."""
-    row = session.scalars(_standing().where(Transfer.id == id)).one_or_none()
+    row = session.scalars(_open_offers().where(Transfer.id == id)).one_or_none()
     if row is None or (scope is not None and row.project_id != scope):
         raise NotFound(f"Transfer {id} could not be found.")
     return row.to_record()
@@ -31,7 +31,7 @@ def get(session: Session, id: str, scope: str | None) -> records.Transfer:  # no
 
 def page(session: Session, query: ListQuery, scope: str | None) -> list[records.Transfer]:
     """Return one page of the open offers of a project, or of all. Raises: InvalidInput."""
-    statement = _standing() if scope is None else _standing().where(Transfer.project_id == scope)
+    statement = _open_offers() if scope is None else _open_offers().where(Transfer.project_id == scope)
     rows = select_page(
         session,
         statement,
@@ -57,6 +57,6 @@ def close_offers_of(session: Session, volume_ids: Collection[str]) -> None:
     session.execute(ended.execution_options(synchronize_session=False))
 
 
-def _standing() -> Select[Transfer]:
+def _open_offers() -> Select[Transfer]:
     # Bulk updates bypass the objects that the session has loaded before.
     return select(Transfer).where(~Transfer.deleted).execution_options(populate_existing=True)

@@ -34,7 +34,7 @@ def session(tmp_path):
 
 
 def test_what_was_reported_is_read_back(session):
-    backend.report(session, "h@a", "nova", REPORT, NOW)
+    backend.record_report(session, "h@a", "nova", REPORT, NOW)
     found = backend.get(session, "h@a")
     assert found.report == REPORT
     assert (found.availability_zone, found.reported_at) == ("nova", NOW)
@@ -42,44 +42,44 @@ def test_what_was_reported_is_read_back(session):
 
 
 def test_the_last_report_stands(session):
-    backend.report(session, "h@a", "nova", REPORT, NOW)
+    backend.record_report(session, "h@a", "nova", REPORT, NOW)
     assert backend.get(session, "h@a").report.free_gib == 40.5
     emptier = Report(total_gib=100, free_gib=1, provisioned_gib=2, thin=False)
-    backend.report(session, "h@a", "az2", emptier, LATER)
+    backend.record_report(session, "h@a", "az2", emptier, LATER)
     found = backend.get(session, "h@a")
     assert (found.report, found.availability_zone, found.reported_at) == (emptier, "az2", LATER)
     assert len(backend.all(session)) == 1
 
 
 def test_down_keeps_the_report_and_the_moment_it_began(session):
-    backend.report(session, "h@a", "nova", REPORT, NOW)
-    backend.down(session, "h@a", "no daemon", LATER)
-    backend.down(session, "h@a", "still none", LATER + timedelta(hours=1))
+    backend.record_report(session, "h@a", "nova", REPORT, NOW)
+    backend.mark_down(session, "h@a", "no daemon", LATER)
+    backend.mark_down(session, "h@a", "still none", LATER + timedelta(hours=1))
     found = backend.get(session, "h@a")
     assert (found.is_up, found.reason, found.reported_at) == (False, "still none", LATER)
     assert found.report == REPORT
 
 
 def test_a_report_brings_it_up_again(session):
-    backend.report(session, "h@a", "nova", REPORT, NOW)
-    backend.down(session, "h@a", "no daemon", NOW)
-    backend.report(session, "h@a", "nova", REPORT, LATER)
+    backend.record_report(session, "h@a", "nova", REPORT, NOW)
+    backend.mark_down(session, "h@a", "no daemon", NOW)
+    backend.record_report(session, "h@a", "nova", REPORT, LATER)
     found = backend.get(session, "h@a")
     assert (found.is_up, found.reason, found.reported_at) == (True, None, LATER)
 
 
 def test_down_before_any_report_is_known_if_its_zone_is(session):
-    backend.down(session, "h@a", "no daemon", NOW)
+    backend.mark_down(session, "h@a", "no daemon", NOW)
     assert backend.all(session) == []
-    backend.down(session, "h@a", "no daemon", NOW, availability_zone="nova")
+    backend.mark_down(session, "h@a", "no daemon", NOW, availability_zone="nova")
     (found,) = backend.all(session)
     assert (found.is_up, found.reason, found.report.total_gib) == (False, "no daemon", 0)
 
 
 def test_down_is_for_one_backend(session):
-    backend.report(session, "h@b", "nova", REPORT, NOW)
-    backend.report(session, "h@a", "nova", REPORT, NOW)
-    backend.down(session, "h@a", "no daemon", LATER)
+    backend.record_report(session, "h@b", "nova", REPORT, NOW)
+    backend.record_report(session, "h@a", "nova", REPORT, NOW)
+    backend.mark_down(session, "h@a", "no daemon", LATER)
     assert [(found.name, found.is_up) for found in backend.all(session)] == [("h@a", False), ("h@b", True)]
 
 
