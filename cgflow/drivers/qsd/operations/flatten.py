@@ -8,7 +8,7 @@ copied again.
 A crash at any point is safe. The layer receives only data that is read through it anyway, so that
 it reads the same with its backing and without. Only after the daemon has flushed everything does
 the manifest say that the layer has no backing. From then on only the snapshots in the lower layers
-need these, and they are closed (``open_layers``).
+need these, and they are closed (``layer_access``).
 
 A flattening takes the space of the volume's content, once per as many cgsnapshots as the chain may
 be long. It is not started if the disk does not have that space.
