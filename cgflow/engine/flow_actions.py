@@ -24,7 +24,7 @@ from cgflow.db.repositories.registry import REPOSITORIES
 from cgflow.db.repositories.resource import ResourceRepository
 from cgflow.errors import InvalidState, NotFound, to_sentence
 from cgflow.quota import reservations
-from cgflow.status import TRANSITIONAL, FlowState, Status, Trait, statuses_with
+from cgflow.status import TRANSITIONAL, FlowState, Status, Trait, status_from_attachments, statuses_with
 
 CANCELLABLE = (FlowState.ACCEPTED, FlowState.RUNNING)
 
@@ -169,9 +169,9 @@ def due(session: Session) -> list[str]:
 
 def _release_held(session: Session, resource_type: str, row: Flow, why: str) -> None:
     """Release the resources of one type that an abandoned flow holds, each with a suitable status."""
-    rows, settled = REPOSITORIES[resource_type], statuses_with(resource_type, Trait.USABLE | Trait.FAILED)
+    rows, at_rest = REPOSITORIES[resource_type], statuses_with(resource_type, Trait.AT_REST)
     for thing in rows.where(session, rows.model.claimed_by == row.id):
-        if not _is_made_by(row, thing) and thing.id != row.resource_id and thing.status in settled:
+        if not _is_made_by(row, thing) and thing.id != row.resource_id and thing.status in at_rest:
             rows.change(session, [thing.id], row.id, reason=None, claimed_by=None)
         else:
             rows.settle(session, [thing.id], row.id, _status_at_rest(resource_type, row, thing), why)
@@ -204,7 +204,7 @@ def _status_at_rest(resource_type: str, row: Flow, thing: Any) -> Status:
         return Status.ERROR
     if thing.id == row.resource_id and row.operation.endswith(".delete"):
         return Status.ERROR_DELETING
-    return Status.IN_USE if getattr(thing, "attachments", ()) else Status.AVAILABLE
+    return status_from_attachments(one.status for one in getattr(thing, "attachments", ()))
 
 
 def _back_to_undoing(session: Session, row: Flow) -> None:

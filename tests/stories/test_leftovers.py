@@ -14,6 +14,7 @@ from cgflow.engine import conductor
 from cgflow.errors import Busy, InvalidState
 from cgflow.status import FlowState
 from flows import flow_actions
+from flows.attachment import legacy_actions
 from tests.support.failing_steps import Point, step_faults
 from tests.support.world import CALLER, World, world
 
@@ -78,6 +79,24 @@ def test_an_abandoned_extend_leaves_a_volume_that_can_be_used(tmp_path: Path) ->
         w.make(w.delete_cgsnapshot(w.make(w.accept_cgsnapshot(group_id))))
         w.make(w.delete_group(group_id))
         assert w.usage() == {}
+
+
+def test_an_abandoned_deletion_keeps_the_status_of_a_volume_that_is_being_attached(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(point: Point) -> bool:
+        return point.phase == "revert" or point.atom.startswith("driver.")
+
+    with step_faults(monkeypatch) as faults, world(tmp_path, MemoryDriver()) as w:
+        w.type()
+        volume_id = w.make(w.accept_volume(None))
+        snapshot_id = w.make(w.accept_snapshot(volume_id))
+        legacy_actions.reserve(w.runtime, CALLER, volume_id)
+        faults.order(fails)
+        accepted = w.delete_snapshot(snapshot_id)
+        assert w.finish(accepted).state is FlowState.ROLLBACK_FAILED
+        flow_actions.abandon(w.runtime, CALLER, accepted.flow_id, reason="the array is strange")
+        assert w.get("volume", volume_id).status == "attaching"
 
 
 def test_an_abandoned_member_is_in_nobodys_way_and_can_be_deleted_alone(tmp_path: Path) -> None:
