@@ -40,7 +40,7 @@ from api.resources import (
     volume,
     volume_type,
 )
-from cgflow.db.reserve import freeing_space
+from cgflow.db.disk_reserve import may_use_disk_reserve
 from cgflow.errors import CgflowError, InvalidInput, type_and_text
 from cgflow.policy import Policy
 from flows.runtime import Runtime
@@ -83,7 +83,7 @@ OTHERS = {"v2": "/v2/<project_id>", "bare": "/v3"}
 class _Application(Flask):
     def dispatch_request(self, *args: Any) -> ResponseReturnValue:
         try:
-            with freeing_space() if request_frees_space() else nullcontext():
+            with may_use_disk_reserve() if request_frees_space() else nullcontext():
                 return super().dispatch_request(*args)
         except Exception:
             raise

@@ -45,35 +45,35 @@ class ActiveKeys:
     """The keys whose first requests are being served by this process."""
 
     def __init__(self) -> None:
-        self._owners: set[keys.Owner] = set()
+        self._held: set[keys.KeyIdentity] = set()
         self._lock = threading.Lock()
 
     @contextmanager
-    def hold_key(self, owner: keys.Owner) -> Iterator[None]:
+    def hold_key(self, identity: keys.KeyIdentity) -> Iterator[None]:
         """Hold the key while its request is served. Raises: Busy, if another request holds it."""
         with self._lock:
-            if owner in self._owners:
+            if identity in self._held:
                 raise Busy(f"A request with this {HEADER} is being served; repeat it to read its answer.")
-            self._owners.add(owner)
+            self._held.add(identity)
         try:
             yield
         finally:
             with self._lock:
-                self._owners.remove(owner)
+                self._held.remove(identity)
 
 
 @dataclass(frozen=True)
 class Key:
     """The key of this request, its owner, and the fingerprint of the request."""
 
-    owner: keys.Owner
+    identity: keys.KeyIdentity
     fingerprint: str
 
     @contextmanager
     def hold_key(self) -> Iterator[None]:
         """Hold the key while the request is served. Raises: Busy, if another request holds it."""
         active: ActiveKeys = current_app.extensions[ACTIVE_KEYS]
-        with active.hold_key(self.owner):
+        with active.hold_key(self.identity):
             yield
 
     def stored_answer(self) -> Response | None:
@@ -84,7 +84,7 @@ class Key:
         another project now.
         """
         with runtime().database.read() as session:
-            stored = keys.find(session, self.owner, clock.now())
+            stored = keys.find(session, self.identity, clock.now())
             if stored is None:
                 return None
             owners = keys.projects_of(session, _ids(stored))
@@ -108,7 +108,7 @@ class Key:
 
     def take(self, session: Session) -> None:
         """Take the key, in the transaction that executes the request. Raises: KeyTaken."""
-        if not keys.take(session, self.owner, self.fingerprint, clock.now()):
+        if not keys.take(session, self.identity, self.fingerprint, clock.now()):
             raise KeyTaken
 
     def store(self, session: Session, answer: Response, decisions: Sequence[PolicyDecision]) -> None:
@@ -122,7 +122,7 @@ class Key:
             body=_without_secrets(answer),
             asked=tuple(decisions),
         )
-        keys.store_response(session, self.owner, stored)
+        keys.store_response(session, self.identity, stored)
 
 
 def _ids(stored: StoredResponse) -> set[str]:

@@ -28,7 +28,7 @@ from api.auth.identity import Strategy
 from api.auth.noauth import NoAuth
 from cgflow import backends, config
 from cgflow.db.database import Database
-from cgflow.db.reserve import Reserve
+from cgflow.db.disk_reserve import Reserve
 from cgflow.db.upgrade import upgrade
 from cgflow.drivers.fault_injection.faulty_driver import FaultSchedule, with_faults
 from cgflow.errors import ConfigError

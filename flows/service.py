@@ -19,11 +19,11 @@ from sqlalchemy.exc import OperationalError
 from cgflow import clock
 from cgflow.config import settings as settings_of
 from cgflow.db.database import Database
+from cgflow.db.disk_reserve import may_use_disk_reserve
 from cgflow.db.repositories import idempotency
 from cgflow.db.repositories import message as messages
 from cgflow.db.repositories import service as services
 from cgflow.db.repositories import volume as volumes
-from cgflow.db.reserve import freeing_space
 from cgflow.db.retention import Retention
 from cgflow.drivers.contract import StorageDriver
 from cgflow.engine.conductor import Conductor
@@ -185,7 +185,7 @@ class Service:
     def _retry_rollbacks(self) -> None:
         with self._database.read() as session:
             due = undos_due(session)
-        with freeing_space():
+        with may_use_disk_reserve():
             for flow_id in due:
                 flow_actions.retry_automatically(self.runtime, flow_id)
 

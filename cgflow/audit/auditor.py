@@ -138,7 +138,7 @@ class Auditor:
 
 
 def _find_unknown_backends(after: DatabaseSnapshot, drivers: Mapping[str, StorageDriver]) -> list[Finding]:
-    named = {row.host for row in after.things.values() if row.host is not None}
+    named = {row.host for row in after.resources.values() if row.host is not None}
     return [
         Finding(
             code="backend.unknown",

@@ -40,7 +40,7 @@ class Observations:
     @cached_property
     def ids_in_flows(self) -> frozenset[str]:
         """All ids in the flows that are open at the second read of the database."""
-        others = (flow.names for flow in self.after.flows.values() if flow.id != self.repair_flow_id)
+        others = (flow.names for flow in self.after.open_flows.values() if flow.id != self.repair_flow_id)
         return frozenset().union(*others)
 
     @cached_property
@@ -48,7 +48,7 @@ class Observations:
         """All ids in the open flows whose undo has not failed, and which may change them at this moment."""
         names = (
             flow.names
-            for flow in self.after.flows.values()
+            for flow in self.after.open_flows.values()
             if flow.id != self.repair_flow_id and not flow.has_failed_undo
         )
         return frozenset().union(*names)
@@ -56,7 +56,7 @@ class Observations:
     def unchanged(self, noun: str) -> Iterator[Row]:
         """Yield this backend's records of a type that no flow changed between the reads or can change now."""
         for row in self.after.of(noun):
-            earlier = self.before.things.get(row.id)
+            earlier = self.before.resources.get(row.id)
             if row.host == self.host and earlier is not None and self._is_unchanged(earlier, row):
                 yield row
 
@@ -69,7 +69,7 @@ class Observations:
         )
 
     def _is_open(self, rows: DatabaseSnapshot, flow_id: str | None) -> bool:
-        return flow_id in rows.flows and flow_id != self.repair_flow_id
+        return flow_id in rows.open_flows and flow_id != self.repair_flow_id
 
 
 def compare(observations: Observations) -> Iterator[Finding]:
@@ -140,7 +140,7 @@ def _is_in_error(row: Row) -> bool:
 def find_orphans(observations: Observations) -> Iterator[Finding]:
     """Return what the backend has that no record and no open flow knows."""
     there = observations.confirmed.inventory
-    known = observations.after.things.keys() | observations.ids_in_flows
+    known = observations.after.resources.keys() | observations.ids_in_flows
     for id_ in sorted(there.groups - known):
         yield _orphan(observations, "group.orphan", id_, "consistency group", noun="consistencygroup")
     for id_ in sorted(there.volumes - known):
@@ -170,7 +170,7 @@ def _orphan(
 def _find_exports(observations: Observations) -> Iterator[Finding]:
     exported = observations.confirmed.inventory.exports
     for row in observations.unchanged("snapshot"):
-        earlier = observations.before.things[row.id]
+        earlier = observations.before.resources[row.id]
         if (
             row.id in exported
             and row.status not in statuses_with("snapshot", Trait.USABLE)

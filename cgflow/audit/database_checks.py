@@ -23,7 +23,7 @@ def compare(rows: DatabaseSnapshot, *, no_snapshot_gb_quota: bool) -> Iterator[F
     """Return all contradictions between the rows of the database."""
     yield from _quota(rows, no_snapshot_gb_quota)
     yield from _reservations(rows)
-    for row in rows.things.values():
+    for row in rows.resources.values():
         yield from _claims(row, rows)
     yield from _cgsnapshots(rows)
     yield from _snapshots(rows)
@@ -41,7 +41,7 @@ def charged_quota(rows: DatabaseSnapshot, *, no_snapshot_gb_quota: bool) -> Coun
     found: Counted = Counter()
     each = Counter(
         (row.project_id, row.noun, row.size, row.type_name)
-        for row in rows.things.values()
+        for row in rows.resources.values()
         if row.consumes_quota
     )
     for (project_id, noun, size, kind), number in each.items():
@@ -100,7 +100,7 @@ def _reservations(rows: DatabaseSnapshot) -> Iterator[Finding]:
     stale = {
         reservation.flow_id: reservation
         for reservation in rows.reservations
-        if reservation.state is ReservationState.RESERVED and reservation.flow_id not in rows.flows
+        if reservation.state is ReservationState.RESERVED and reservation.flow_id not in rows.open_flows
     }
     for flow_id, reservation in sorted(stale.items()):
         message = (
@@ -115,10 +115,10 @@ def _reservations(rows: DatabaseSnapshot) -> Iterator[Finding]:
 
 def _claims(row: Row, rows: DatabaseSnapshot) -> Iterator[Finding]:
     if row.claimed_by is not None:
-        if row.claimed_by not in rows.flows:
+        if row.claimed_by not in rows.open_flows:
             message = f"{row.noun} {row.id} is claimed by flow {row.claimed_by}, which has ended."
             yield of_row("claim.left", row, message)
-    elif row.status in TRANSITIONAL and row.flow_id not in rows.flows:
+    elif row.status in TRANSITIONAL and row.flow_id not in rows.open_flows:
         message = f"{row.noun} {row.id} is {row.status}, but no flow is changing it."
         yield of_row("status.passing", row, message)
 
@@ -140,7 +140,7 @@ def _snapshots(rows: DatabaseSnapshot) -> Iterator[Finding]:
 
 
 def _is_unclaimed(row: Row, rows: DatabaseSnapshot) -> bool:
-    return row.claimed_by is None and row.flow_id not in rows.flows
+    return row.claimed_by is None and row.flow_id not in rows.open_flows
 
 
 def _others(rows: DatabaseSnapshot) -> Iterator[Finding]:

@@ -115,10 +115,10 @@ class ReservedAmount:
 
 @dataclass(frozen=True, kw_only=True)
 class DatabaseSnapshot:
-    """The whole snapshot. ``usages`` is by project and quota resource; ``things`` by id."""
+    """The whole snapshot. ``usages`` is by project and quota resource; ``resources`` by id."""
 
-    things: Mapping[str, Row]
-    flows: Mapping[str, OpenFlow]
+    resources: Mapping[str, Row]
+    open_flows: Mapping[str, OpenFlow]
     usages: Mapping[tuple[str, str], Usage]
     reservations: tuple[ReservedAmount, ...]
     attachments_of_deleted: tuple[tuple[str, str], ...]
@@ -127,12 +127,12 @@ class DatabaseSnapshot:
 
     def of(self, noun: str) -> Iterator[Row]:
         """Return the records of one resource type."""
-        return (row for row in self.things.values() if row.noun == noun)
+        return (row for row in self.resources.values() if row.noun == noun)
 
 
 def read(session: Session) -> DatabaseSnapshot:
     """Read the snapshot in the session's transaction. Statements: 10."""
-    things = [
+    resources = [
         *_rows(session, "consistencygroup", _groups()),
         *_rows(session, "volume", _volumes()),
         *_rows(session, "cgsnapshot", _cgsnapshots()),
@@ -143,8 +143,8 @@ def read(session: Session) -> DatabaseSnapshot:
     usages = select(QuotaUsage.project_id, QuotaUsage.resource, QuotaUsage.in_use, QuotaUsage.reserved)
     held = (Reservation.state == ReservationState.RESERVED) | is_open
     return DatabaseSnapshot(
-        things={row.id: row for row in things},
-        flows={flow.id: flow for flow in flows},
+        resources={row.id: row for row in resources},
+        open_flows={flow.id: flow for flow in flows},
         usages={(project, name): Usage(*counted) for project, name, *counted in session.execute(usages)},
         reservations=tuple(_held(row) for row in session.execute(_reservations().where(held)).mappings()),
         attachments_of_deleted=tuple((id_, volume) for id_, volume in session.execute(_attached_to_gone())),

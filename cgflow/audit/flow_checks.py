@@ -41,8 +41,8 @@ def compare(
     taken yet is reported after ``long_s`` seconds.
     """
     old = now - timedelta(seconds=long_s)
-    for flow in after.flows.values():
-        earlier = before.flows.get(flow.id)
+    for flow in after.open_flows.values():
+        earlier = before.open_flows.get(flow.id)
         if flow.has_failed_undo:
             yield _of(flow, "flow.undo_failed", f"could not be undone. {_waits_for(flow)}")
         if flow.state is FlowState.ROLLBACK_FAILED:

@@ -22,7 +22,7 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, ExceptionContext, create_engine, event, exc, make_url
 from sqlalchemy.orm import Session, sessionmaker
 
-from cgflow.db.reserve import Reserve, freeing_space
+from cgflow.db.disk_reserve import Reserve, may_use_disk_reserve
 from cgflow.db.transient_errors import OutageLog
 
 # Seconds before the database counts as unavailable: for another process that holds SQLite's lock, for the
@@ -111,7 +111,7 @@ class Database:
         if self._reserve is None:
             yield
             return
-        with freeing_space() if self._frees_space else nullcontext():
+        with may_use_disk_reserve() if self._frees_space else nullcontext():
             self._reserve.check()
             yield
 

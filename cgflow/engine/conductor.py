@@ -357,10 +357,12 @@ def _write_nothing(database: Database) -> None:
 
 
 def _without_effect(engine: ParallelEngine) -> frozenset[str]:
-    """Return the steps that leave no effect: those without an undo, and those with ``leaves_nothing``."""
+    """Return the steps that leave no effect: without an undo, or released with the flow."""
     nodes = engine.compilation.execution_graph.nodes
     return frozenset(
-        node.name for node in nodes if not isinstance(node, Task) or node.leaves_nothing or not node.has_undo
+        node.name
+        for node in nodes
+        if not isinstance(node, Task) or node.is_released_with_flow or not node.has_undo
     )
 
 

@@ -37,16 +37,15 @@ class Task(task.Task):  # type: ignore[misc]  # TaskFlow ships no types
     ``member``, the symbols of that member; its name then ends with the value of the symbol ``key``
     in brackets. ``reads`` maps an argument to the name of its symbol in the flow where the two
     differ, and ``provides`` replaces the symbols that the step provides, so that one step serves
-    several operations. The step from which a flow can no longer be
-    undone is a ``Commit``. A step with ``leaves_nothing`` makes only what is released with the
-    flow, such as a claim; it is never listed as a leftover. The ``execute`` of a step with
-    ``reads_only`` changes nothing that an undo would have to undo, so it does not wait until its start is
-    durable.
+    several operations. The step from which a flow can no longer be undone is a ``Commit``. A step
+    with ``is_released_with_flow`` makes only what is released with the flow, such as a claim; it is
+    never listed as a leftover. The ``execute`` of a step with ``reads_only`` changes nothing that
+    an undo would have to undo, so it does not wait until its start is durable.
     """
 
     atom: ClassVar[str]
     key: ClassVar[str] = "volume_id"
-    leaves_nothing: ClassVar[bool] = False
+    is_released_with_flow: ClassVar[bool] = False
     reads_only: ClassVar[bool] = False
 
     # TaskFlow saves a progress of 0 % and 100 % for every task that has this event.
@@ -149,7 +148,7 @@ class Commit(Task):
     """
 
     heeds_cancel: ClassVar[bool] = True
-    leaves_nothing = True
+    is_released_with_flow = True
 
     def bind(self, run: FlowRun) -> None:
         """Attach the step to the run that owns its flow, which commits at most once."""

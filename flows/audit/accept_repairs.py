@@ -29,14 +29,14 @@ class Plan:
     shape: Mapping[str, object]
     symbols: Mapping[str, object] = field(default_factory=dict)
     group_id: str | None = None
-    holds: Mapping[str, list[str | None]] = field(default_factory=dict)
+    to_claim: Mapping[str, list[str | None]] = field(default_factory=dict)
 
 
 def accept_repair(runtime: Runtime, context: RequestContext, finding: Finding) -> Accepted:
     """Accept the repair of one finding. Raises: Busy; InvalidState, if the repair cannot be determined."""
     with accepting(runtime, context) as acceptance:
         plan = _PLANS[finding.code](acceptance.session, finding)
-        claims = _existing(acceptance.session, plan.holds)
+        claims = _with_records(acceptance.session, plan.to_claim)
         accepted = acceptance.flow(
             plan.operation,
             resource=(finding.noun, finding.subject),
@@ -60,10 +60,10 @@ def _current_status(session: Session, finding: Finding) -> str | None:
     return next((str(one.status) for one in rows.where(session, rows.model.id == finding.subject)), None)
 
 
-def _existing(session: Session, holds: Mapping[str, list[str | None]]) -> dict[str, list[str]]:
+def _with_records(session: Session, to_claim: Mapping[str, list[str | None]]) -> dict[str, list[str]]:
     """Return those of the resources to hold that have a record."""
     found = {}
-    for noun, ids in holds.items():
+    for noun, ids in to_claim.items():
         rows = REPOSITORIES[noun]
         existing = [one.id for one in rows.where(session, rows.model.id.in_(ids))]
         if existing:
@@ -85,8 +85,8 @@ def _plan_volume_removal(_: Session, finding: Finding) -> Plan:
 def _plan_snapshot_removal(_: Session, finding: Finding) -> Plan:
     facts = _facts(finding)
     member = {"volume_id": facts["volume_id"], "snapshot_id": finding.subject}
-    holds = {"volume": [facts["volume_id"]]}
-    return Plan(REMOVE, {"what": flows.SNAPSHOT, "copy": member}, {}, facts["group_id"], holds)
+    to_claim = {"volume": [facts["volume_id"]]}
+    return Plan(REMOVE, {"what": flows.SNAPSHOT, "copy": member}, {}, facts["group_id"], to_claim)
 
 
 def _plan_group_removal(_: Session, finding: Finding) -> Plan:
@@ -114,17 +114,17 @@ def _plan_end_of_restore(session: Session, finding: Finding) -> Plan:
         "sources": sources,
         "is_put_back": flow.state is not FlowState.SUCCESS,
     }
-    holds: Mapping[str, list[str | None]] = {
+    to_claim: Mapping[str, list[str | None]] = {
         "consistencygroup": [flow.group_id],
         "volume": [source["volume_id"] for source in sources],
     }
-    return Plan(REMOVE, {"what": flows.RESTORE}, symbols, flow.group_id, holds)
+    return Plan(REMOVE, {"what": flows.RESTORE}, symbols, flow.group_id, to_claim)
 
 
 def _plan_group_creation(_: Session, finding: Finding) -> Plan:
     unchanged: dict[str, object] = {"columns": {}, "former": {}}
-    holds: Mapping[str, list[str | None]] = {"consistencygroup": [finding.subject]}
-    return Plan(CONFORM, {"what": flows.PLACE}, unchanged, finding.subject, holds)
+    to_claim: Mapping[str, list[str | None]] = {"consistencygroup": [finding.subject]}
+    return Plan(CONFORM, {"what": flows.PLACE}, unchanged, finding.subject, to_claim)
 
 
 def _plan_resize(_: Session, finding: Finding) -> Plan:

@@ -123,7 +123,9 @@ class _Adoption:
         self._target = target
         self._kind = kind
         self._sizes = sizes
-        self._known = rows.things.keys() | frozenset().union(*(flow.names for flow in rows.flows.values()))
+        self._known = rows.resources.keys() | frozenset().union(
+            *(flow.names for flow in rows.open_flows.values())
+        )
         self._cuts: dict[str, int | None] = {}
 
     def adopt(self, ordered: Collection[Finding]) -> Iterator[tuple[str, str | None]]:

@@ -106,7 +106,7 @@ def _lock(session: Session, row: Row) -> None:
 
 def _is_untouched(finding: Finding, rows: DatabaseSnapshot) -> bool:
     row = finding.row
-    now = rows.things.get(row.id) if row is not None else None
+    now = rows.resources.get(row.id) if row is not None else None
     if row is None or now is None:
         return False
     return (now.touched, now.status) == (row.touched, row.status)
@@ -115,7 +115,7 @@ def _is_untouched(finding: Finding, rows: DatabaseSnapshot) -> bool:
 def _mark_missing(repair: RecordRepair, finding: Finding) -> None:
     row, reason = _row_of(finding), repair.reason_for(finding)
     REPOSITORIES[row.noun].update_unclaimed(repair.session, row.id, status=Status.ERROR.value, reason=reason)
-    parent = repair.rows.things.get(row.cgsnapshot_id or "")
+    parent = repair.rows.resources.get(row.cgsnapshot_id or "")
     if parent is not None and parent.claimed_by is None and parent.status == Status.AVAILABLE:
         REPOSITORIES["cgsnapshot"].update_unclaimed(
             repair.session, parent.id, status=Status.ERROR.value, reason=reason

@@ -22,7 +22,7 @@ def create(members: list[Member]) -> Flow:
     return linear_flow.Flow("cgsnapshot.create").add(
         claim.ClaimForCreate(),
         claim.ReserveQuota(),
-        placement.ScheduleCgsnapshot(),
+        placement.CheckCgsnapshot(),
         record.CreateSnapshots(),
         for_each_member(members, driver.PrepareSnapshot),
         driver.CutGroup(),

@@ -45,7 +45,7 @@ def create(
             raise InvalidInput(
                 f"volume_types must be provided to create consistency group {name}.", "volume_types"
             )
-        found_type = _find_group_type(session, context, kind or BUILT_IN)
+        found_type = _lock_supported_group_type(session, context, kind or BUILT_IN)
         types = volume_type.find_many(session, volume_types, context)
         zone = check_zone(session, runtime.settings, availability_zone, types)
         group_id = new_id()
@@ -146,7 +146,7 @@ def groups_created_from(session: Session, cgsnapshot_id: str) -> list[records.Co
     ]
 
 
-def _find_group_type(session: Session, context: RequestContext, wanted: str) -> records.GroupType:
+def _lock_supported_group_type(session: Session, context: RequestContext, wanted: str) -> records.GroupType:
     """Return the group type. Raises: InvalidInput, if it requires replication, which is not supported."""
     found = group_type.find(session, wanted, private=context.is_admin)
     for spec in REPLICATION:

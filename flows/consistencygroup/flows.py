@@ -40,7 +40,7 @@ def create_from_cgsnapshot(members: list[Member]) -> Flow:
     return linear_flow.Flow("consistencygroup.create_from_cgsnapshot").add(
         claim.ClaimForCreate(),
         claim.ReserveQuota(),
-        placement.ScheduleGroupClone(),
+        placement.CheckGroupClone(),
         record.CreateVolumes(),
         driver.CreateGroup(),
         for_each_member(members, driver.CloneMember),
@@ -58,7 +58,7 @@ def create_from_group(members: list[Member]) -> Flow:
     return linear_flow.Flow("consistencygroup.create_from_group").add(
         claim.ClaimForCreate(),
         claim.ReserveQuota(),
-        placement.ScheduleGroupClone(),
+        placement.CheckGroupClone(),
         record.CreateVolumes(),
         driver.CreateGroup(),
         for_each_member(members, driver.PrepareSnapshot, reads=SOURCE_SYMBOLS),
@@ -96,7 +96,7 @@ def revert(members: list[Member]) -> Flow:
     """
     before = [
         claim.ReserveQuota(),
-        placement.ScheduleCgsnapshot(reads={"resource_id": SOURCE_SYMBOLS["resource_id"]}),
+        placement.CheckCgsnapshot(reads={"resource_id": SOURCE_SYMBOLS["resource_id"]}),
         safety_cgsnapshot.CreateSafetyRecords(),
         for_each_member(members, safety_cgsnapshot.PrepareSafetySnapshot, reads=SOURCE_SYMBOLS),
         safety_cgsnapshot.CutSafetyCgsnapshot(reads=SOURCE_SYMBOLS),

@@ -19,7 +19,7 @@ def create(member: Member) -> Flow:
     return linear_flow.Flow("snapshot.create").add(
         claim.ClaimForCreate(),
         claim.ReserveQuota(),
-        placement.ScheduleSnapshot(),
+        placement.CheckSnapshot(),
         driver.PrepareSnapshot(member),
         driver.CutMembers(),
         driver.VerifySnapshot(member),

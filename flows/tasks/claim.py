@@ -62,7 +62,7 @@ def release_claims(session: Session, flow_id: str, claims: Claims) -> None:
 class Claim(Task):
     """Base of the claim steps: verify that the flow holds what it was accepted for."""
 
-    leaves_nothing = True
+    is_released_with_flow = True
     reads_only = True
 
     def execute(self, database: Database, flow_id: str, claims: Claims) -> None:
@@ -141,7 +141,7 @@ class ReserveQuota(Task):
     """
 
     atom = "quota.reserve"
-    leaves_nothing = True
+    is_released_with_flow = True
 
     def execute(
         self, database: Database, settings: Settings, flow_id: str, project_id: str, deltas: dict[str, int]

@@ -38,7 +38,7 @@ class ScheduleGroup(Task):
     """
 
     atom = "placement.schedule"
-    leaves_nothing = True
+    is_released_with_flow = True
     default_provides = "host"
 
     def execute(
@@ -69,7 +69,7 @@ class ScheduleGroup(Task):
             consistencygroup.REPOSITORY.change(session, [resource_id], flow_id, host=None)
 
 
-class ScheduleGroupClone(Task):
+class CheckGroupClone(Task):
     """Verify that the source's backend is up and has room for the new group, and record it.
 
     There is no choice, because data is not transferred between backends. ``promised`` is the level
@@ -79,7 +79,7 @@ class ScheduleGroupClone(Task):
     """
 
     atom = "placement.schedule"
-    leaves_nothing = True
+    is_released_with_flow = True
     default_provides = "promised"
 
     def execute(
@@ -117,7 +117,7 @@ class ScheduleVolume(Task):
     """
 
     atom = "placement.schedule"
-    leaves_nothing = True
+    is_released_with_flow = True
     default_provides = "host"
 
     def execute(
@@ -151,7 +151,7 @@ class ScheduleVolume(Task):
             volume.REPOSITORY.change(session, [resource_id], flow_id, host=None)
 
 
-class ScheduleCgsnapshot(Task):
+class CheckCgsnapshot(Task):
     """Verify that the group's backend is up, cuts at the level demanded, and has room for the snapshots.
 
     ``promised`` is the level at which the backend reports that it cuts.
@@ -179,7 +179,7 @@ class ScheduleCgsnapshot(Task):
         return None if found is None else reported_level(found.report)
 
 
-class ScheduleSnapshot(Task):
+class CheckSnapshot(Task):
     """Verify that the volume's backend is up and has room for the snapshot.
 
     Revert: nothing to undo.

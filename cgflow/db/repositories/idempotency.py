@@ -1,6 +1,6 @@
 """Idempotency keys: taken in the transaction of a request, stored with its response for a day.
 
-A key belongs to one user in one project: ``owner`` is (project id, user id, key).
+A key belongs to one user in one project: ``identity`` is (project id, user id, key).
 """
 
 from __future__ import annotations
@@ -28,22 +28,26 @@ MAX_TOTAL_SIZE = 16 * 1024 * 1024
 DELETE_BATCH = 500
 """Number of keys deleted in one transaction."""
 
-Owner = tuple[str, str, str]
+KeyIdentity = tuple[str, str, str]
 
 
-def find(session: Session, owner: Owner, now: datetime) -> records.StoredResponse | None:
+def find(session: Session, identity: KeyIdentity, now: datetime) -> records.StoredResponse | None:
     """Return the response stored under a key, if there is one that has not expired."""
-    row = session.scalar(select(IdempotencyKey).where(_is(owner), IdempotencyKey.created_at > now - LIFETIME))
+    row = session.scalar(
+        select(IdempotencyKey).where(_matches(identity), IdempotencyKey.created_at > now - LIFETIME)
+    )
     return None if row is None else row.to_record()
 
 
-def take(session: Session, owner: Owner, fingerprint: str, now: datetime) -> bool:
+def take(session: Session, identity: KeyIdentity, fingerprint: str, now: datetime) -> bool:
     """Take a key for a request, until its transaction ends; return False if it is taken already.
 
     This waits for another unfinished transaction that has taken the key.
     """
-    session.execute(delete(IdempotencyKey).where(_is(owner), IdempotencyKey.created_at <= now - LIFETIME))
-    project_id, user_id, key = owner
+    session.execute(
+        delete(IdempotencyKey).where(_matches(identity), IdempotencyKey.created_at <= now - LIFETIME)
+    )
+    project_id, user_id, key = identity
     row = {
         "project_id": project_id,
         "user_id": user_id,
@@ -54,7 +58,7 @@ def take(session: Session, owner: Owner, fingerprint: str, now: datetime) -> boo
     return insert_missing(session, IdempotencyKey, [row]) == 1
 
 
-def store_response(session: Session, owner: Owner, kept: records.StoredResponse) -> None:
+def store_response(session: Session, identity: KeyIdentity, kept: records.StoredResponse) -> None:
     """Store the response to the request that has taken the key.
 
     Raises: QuotaExceeded, if the project's stored responses reach the limit of their number or
@@ -62,14 +66,14 @@ def store_response(session: Session, owner: Owner, kept: records.StoredResponse)
     """
     size = len(kept.body) + len(json.dumps([kept.headers, kept.asked]))
     since = clock.now() - LIFETIME
-    of_project = (IdempotencyKey.project_id == owner[0], IdempotencyKey.created_at > since)
+    of_project = (IdempotencyKey.project_id == identity[0], IdempotencyKey.created_at > since)
     total = select(func.count(), func.coalesce(func.sum(IdempotencyKey.size), 0)).where(*of_project)
     found = session.execute(total).one()
     count, together = int(found[0] or 0), int(found[1] or 0)
     # The key itself is already counted.
     if count > MAX_RESPONSES or together + size > MAX_TOTAL_SIZE:
         raise QuotaExceeded(
-            f"Project {owner[0]} has {count - 1} stored responses of {together} characters; "
+            f"Project {identity[0]} has {count - 1} stored responses of {together} characters; "
             f"at most {MAX_RESPONSES} of {MAX_TOTAL_SIZE} characters are stored for 24 hours. "
             "Send the request without Idempotency-Key."
         )
@@ -80,7 +84,7 @@ def store_response(session: Session, owner: Owner, kept: records.StoredResponse)
         "asked": list(kept.asked),
         "size": size,
     }
-    session.execute(update(IdempotencyKey).where(_is(owner)).values(answer))
+    session.execute(update(IdempotencyKey).where(_matches(identity)).values(answer))
 
 
 def delete_expired(session: Session, now: datetime) -> int:
@@ -105,7 +109,7 @@ def projects_of(session: Session, ids: Collection[str]) -> dict[str, str]:
 _OWNER = tuple_(IdempotencyKey.project_id, IdempotencyKey.user_id, IdempotencyKey.key)
 
 
-def _is(owner: Owner) -> ColumnElement[bool]:
-    project_id, user_id, key = owner
+def _matches(identity: KeyIdentity) -> ColumnElement[bool]:
+    project_id, user_id, key = identity
     model = IdempotencyKey
     return and_(model.project_id == project_id, model.user_id == user_id, model.key == key)

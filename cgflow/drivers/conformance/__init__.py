@@ -27,9 +27,9 @@ from cgflow.drivers.conformance.concurrency import ConcurrencyRules
 from cgflow.drivers.conformance.cuts import CutRules, EvidenceRules, WriteOrderRules
 from cgflow.drivers.conformance.detailed_inventory import DetailedInventoryRules
 from cgflow.drivers.conformance.fencing import FencingRules
+from cgflow.drivers.conformance.group_moves import GroupMoveRules
 from cgflow.drivers.conformance.harness import Harness, SharedHarness
 from cgflow.drivers.conformance.host_files import HostFileRules
-from cgflow.drivers.conformance.moves import MoveRules
 from cgflow.drivers.conformance.restarts import RestartRules
 from cgflow.drivers.conformance.restores import RestoreRules
 from cgflow.drivers.conformance.scenario import Scenario
@@ -60,7 +60,7 @@ class DriverConformance(
     PlainSnapshotRules,
     SnapshotRules,
     CloneRules,
-    MoveRules,
+    GroupMoveRules,
     RestoreRules,
     DetailedInventoryRules,
     OpaqueContentRules,

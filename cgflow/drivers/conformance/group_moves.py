@@ -12,7 +12,7 @@ from cgflow.drivers.conformance.scenario import Scenario
 from cgflow.drivers.contract import SnapshotSpec, VolumeSpec
 
 
-class MoveRules:
+class GroupMoveRules:
     """Rules for volumes that change groups."""
 
     def test_move_to_another_group(self, scene: Scenario) -> None:

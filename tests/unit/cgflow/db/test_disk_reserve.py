@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import exc, text
 
 from cgflow.db.database import Database
-from cgflow.db.reserve import Reserve, freeing_space
+from cgflow.db.disk_reserve import Reserve, may_use_disk_reserve
 from cgflow.db.transient_errors import is_unavailable
 from tests.support.parts import mounted
 
@@ -59,7 +59,7 @@ def test_a_full_disk_takes_what_frees_space_alone(db: Database, small: Path) -> 
         insert(db)
     assert db.has_room, "what does not free space leaves the room alone"
 
-    with freeing_space():
+    with may_use_disk_reserve():
         insert(db)
     assert not db.has_room
     with pytest.raises(exc.OperationalError, match="full") as refused:
@@ -73,7 +73,7 @@ def test_a_full_disk_takes_what_frees_space_alone(db: Database, small: Path) -> 
 def test_whoever_takes_what_was_given_does_not_get_all(db: Database, small: Path) -> None:
     fill(small)
     for _ in range(3):
-        with freeing_space():
+        with may_use_disk_reserve():
             insert(db)
         fill(small)
     insert(db.with_reserve())
@@ -81,7 +81,7 @@ def test_whoever_takes_what_was_given_does_not_get_all(db: Database, small: Path
 
 def test_the_room_is_kept_again_when_there_is_enough(db: Database, small: Path) -> None:
     filler = fill(small)
-    with freeing_space():
+    with may_use_disk_reserve():
         insert(db)
     filler.unlink()
     insert(db)
@@ -89,6 +89,6 @@ def test_the_room_is_kept_again_when_there_is_enough(db: Database, small: Path) 
 
 
 def test_what_frees_space_leaves_the_room_alone_while_there_is_enough(db: Database) -> None:
-    with freeing_space():
+    with may_use_disk_reserve():
         insert(db)
     assert db.has_room

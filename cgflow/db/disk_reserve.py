@@ -22,17 +22,17 @@ from cgflow.private_files import open_file
 _SMALLEST, _LARGEST, _PART = 1024**2, 32 * 1024**2, 32
 _PARTS_GIVEN = 8
 
-_FREES_SPACE: ContextVar[bool] = ContextVar("frees_space", default=False)
+_MAY_USE_RESERVE: ContextVar[bool] = ContextVar("frees_space", default=False)
 
 
 @contextmanager
-def freeing_space() -> Iterator[None]:
+def may_use_disk_reserve() -> Iterator[None]:
     """Let transactions of this thread use the reserve: they free space, or finish accepted operations."""
-    token = _FREES_SPACE.set(True)
+    token = _MAY_USE_RESERVE.set(True)
     try:
         yield
     finally:
-        _FREES_SPACE.reset(token)
+        _MAY_USE_RESERVE.reset(token)
 
 
 class Reserve:
@@ -56,7 +56,7 @@ class Reserve:
 
         Raises: OperationalError, as for a full disk, if the reserve cannot be restored.
         """
-        if _FREES_SPACE.get():
+        if _MAY_USE_RESERVE.get():
             self._give()
         elif not self.is_whole and not self._keep():
             full = sqlite3.OperationalError("the disk is full but for what deleting needs")
