@@ -69,7 +69,7 @@ class PoolListIn(Schema):
 
 
 class PoolOut(Schema):
-    """One pool; its capabilities are body on request."""
+    """One pool; its capabilities are included on request."""
 
     name = fields.String()
     capabilities = fields.Dict(keys=fields.String())

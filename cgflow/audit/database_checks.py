@@ -31,9 +31,11 @@ def compare(rows: DatabaseSnapshot, *, no_snapshot_gb_quota: bool) -> Iterator[F
 
 
 def settled_status(row: Row) -> Status:
-    """Return the status that a resource settles in if no flow holds it."""
-    # A resource that counts against the quota exists: its creation was committed.
-    return status_at_rest(Status(row.status), is_created=row.consumes_quota)
+    """Return the status that a resource settles in if no flow holds it; ``error``, if it was rolled back."""
+    # A resource that counts against the quota exists: its creation was committed. A cgsnapshot never counts.
+    status = status_at_rest(Status(row.status), is_created=row.consumes_quota)
+    is_rolled_back = not row.consumes_quota and row.noun != "cgsnapshot"
+    return Status.ERROR if is_rolled_back and status is Status.AVAILABLE else status
 
 
 def charged_quota(rows: DatabaseSnapshot, *, no_snapshot_gb_quota: bool) -> Counted:

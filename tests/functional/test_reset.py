@@ -85,6 +85,9 @@ def test_what_was_undone_is_not_called_usable(caller: Caller, faults: FaultSched
         answer = act(caller, volume_id, "os-reset_status", {"status": status})
         assert "was rolled back" in refused(answer, 400, "badRequest")
     act_and_read(caller, volume_id, "os-reset_status", {"status": "error_deleting"})
+    act_and_read(caller, volume_id, "os-reset_status", {"status": "maintenance"})
+    assert caller.post("/audit", {"repair": ["status.passing"], "dry_run": False}).status_code == 200
+    assert read_volume(caller, volume_id)["status"] == "error", "it is on no backend, so it is not available"
 
 
 def test_it_does_not_contradict_the_attachments(caller: Caller) -> None:

@@ -3,7 +3,7 @@
 In the folder of the backend::
 
     journal                        the event log: objects and operations in progress
-    exports/<snapshot>                links to the exported snapshots
+    exports/<snapshot>             links to the exported snapshots
     homes/<home>/live              subvolume: what clients write to, and what a cut snapshots
                  live/volumes/<volume>   the file of a volume
                  live/kept/<volume>      its previous content, during an unfinished restore
