@@ -109,6 +109,6 @@ packages:
 	  echo "installing:$(MISSING)"; \
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(PACKAGES) >/dev/null; \
 	else \
-	  echo "Missing:$(MISSING). Install them with:"; \
+	  echo "Missing:$(MISSING). Install what is missing with:"; \
 	  echo "  sudo apt-get install --no-install-recommends $(PACKAGES)"; exit 1; \
 	fi

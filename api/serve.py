@@ -142,7 +142,8 @@ def _serve(
         gc.freeze()
         stop.check()
         host, port = listener.getsockname()[:2]
-        resumed = f", {len(left)} unfinished flows resumed" if left else ""
+        flows = "flow" if len(left) == 1 else "flows"
+        resumed = f", {len(left)} unfinished {flows} resumed" if left else ""
         served = f"backend {names[0]}" if len(names) == 1 else f"backends {', '.join(names)}"
         click.echo(f"cgflow serves on http://{host}:{port} (state in {state.path}, {served}{resumed})")
         _run(server, service, stop)

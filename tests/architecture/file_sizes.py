@@ -23,4 +23,6 @@ def too_long(root: Path = ROOT) -> list[str]:
 
 
 if __name__ == "__main__":
-    print("\n".join(f"warning: does this hold one idea? {name}" for name in too_long()) or "file sizes: ok")
+    print(
+        "\n".join(f"note: long file, consider splitting: {name}" for name in too_long()) or "file sizes: ok"
+    )

@@ -142,7 +142,7 @@ def kill(stage: Stage, writer: OrderedWriters, group_id: str, volume_ids: list[s
         stage.title(f"kill -9 {words}")
         stage.served.drill({"id": f"kill {number}", "kind": "kill", **drill})
         _survive(stage, writer, group_id, volume_ids, stage.served.wait_killed, f"killed-{number}")
-    stage.title("kill -9 from outside, as soon as the flow is under way")
+    stage.title("kill -9 from outside, as soon as the request is accepted")
     stage.served.drill()
 
     def strike() -> None:

@@ -57,7 +57,7 @@ def test_the_answer_that_was_never_sent_is_given_after_the_restart(mortal: Morta
     with pytest.raises(RemoteDisconnected):
         ask(mortal, "POST", PATH, VOLUME)
     mortal.wait_killed()
-    assert "1 unfinished flows resumed" in mortal.start()
+    assert "1 unfinished flow resumed" in mortal.start()
     first, second = (ask(mortal, "POST", PATH, VOLUME) for _ in range(2))
     for status, headers, body in (first, second):
         assert (status, headers["Idempotency-Replayed"], body) == (202, "true", first[2])

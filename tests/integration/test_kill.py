@@ -21,7 +21,7 @@ def struck(project: Project, strike: Strike, ask: Callable[[], Accepted]) -> str
     killed = project.served.process.pid
     accepted = ask()
     project.served.wait_killed()
-    assert project.served.start().endswith("1 unfinished flows resumed)")
+    assert project.served.start().endswith("1 unfinished flow resumed)")
     flow = project.end(accepted.flow_id)
     project.served.drill()
     told = project.client.flows.all_events(flow["id"])

@@ -49,7 +49,7 @@ def test_a_flow_that_waits_to_try_again_goes_on_at_the_next_start(start: Start) 
 
     assert project.served.stop() == 0
     project.served.drill()
-    assert project.served.start().endswith("1 unfinished flows resumed)")
+    assert project.served.start().endswith("1 unfinished flow resumed)")
     flow = project.end(flow_id)
     assert flow["epoch"] == 2
     assert len(conductors(project, flow["id"])) == 2
@@ -66,7 +66,7 @@ def test_a_flow_in_the_middle_of_a_step_goes_on_at_the_next_start(start: Start) 
 
     assert project.served.stop() == 0
     project.served.drill()
-    assert project.served.start().endswith("1 unfinished flows resumed)")
+    assert project.served.start().endswith("1 unfinished flow resumed)")
     flow = project.end(flow_id, "reverted")
     assert "no answer within 2 s" in flow["reason"]
     assert len(conductors(project, flow["id"])) == 2

@@ -108,7 +108,7 @@ def test_a_second_signal_ends_the_service_at_once(start: Start) -> None:
     process.terminate()
     assert process.wait(30) == -signal.SIGTERM
     project.served.drill()
-    assert project.served.start().endswith("1 unfinished flows resumed)")
+    assert project.served.start().endswith("1 unfinished flow resumed)")
     project.end(flow_id)
     assert project.client.audit.fetch_report()["findings"] == []
 
