@@ -177,7 +177,7 @@ class NamedPatch(LegacyNames):
     def require_changes(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
         """Return the changes. Raises: InvalidInput, if there are none."""
         if not data:
-            raise InvalidInput("There is no change: give a name or a description.")
+            raise InvalidInput("There is nothing to change: give a name or a description.")
         return data
 
 

@@ -144,7 +144,7 @@ class Judge:
             }
 
 
-_LACKING = ("can not be all empty", "Nothing is to be changed")
+_LACKING = ("can not be all empty", "There is nothing to change")
 """Messages for requests in which nothing sent has a meaning, so that no field is wrong."""
 
 
