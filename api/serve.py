@@ -94,7 +94,7 @@ def serve(
                 trusted_proxies=proxies.networks(conf.http.trusted_proxies),
             )
             names = list(backend or conf.enabled_backends)
-            _serve(state, listener, conf, app, names, stop, drills=drills, adopt=adopt)
+            _start_and_serve(state, listener, conf, app, names, stop, drills=drills, adopt=adopt)
     except StopRequested:
         LOG.info("stopped before it was ready")
     except (cfg.Error, cfg.ParseError) as error:
@@ -108,7 +108,7 @@ def serve(
         state.release()
 
 
-def _serve(
+def _start_and_serve(
     state: StateDir,
     listener: socket.socket,
     conf: cfg.ConfigOpts,
@@ -146,7 +146,7 @@ def _serve(
         resumed = f", {len(left)} unfinished {flows} resumed" if left else ""
         served = f"backend {names[0]}" if len(names) == 1 else f"backends {', '.join(names)}"
         click.echo(f"cgflow serves on http://{host}:{port} (state in {state.path}, {served}{resumed})")
-        _run(server, service, stop)
+        _serve_until_stopped(server, service, stop)
     except ConfigError:
         if is_new:
             # The new database is empty. It is removed, so that it is not taken for the one that belongs here.
@@ -158,7 +158,7 @@ def _serve(
     LOG.info("stopped")
 
 
-def _run(server: http_server.Server, service: Service, stop: StopSignal) -> None:
+def _serve_until_stopped(server: http_server.Server, service: Service, stop: StopSignal) -> None:
     """Serve until a stop is requested. Requests that are being served then are still answered.
 
     The main thread only waits, so that it can handle signals.

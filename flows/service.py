@@ -27,7 +27,7 @@ from cgflow.db.repositories import volume as volumes
 from cgflow.db.retention import Retention
 from cgflow.drivers.contract import StorageDriver
 from cgflow.engine.conductor import Conductor
-from cgflow.engine.flow_actions import due as undos_due
+from cgflow.engine.flow_actions import flows_due_for_undo_retry as undos_due
 from cgflow.errors import ConfigError, DriverError, SessionFenced
 from cgflow.notifications import notifier
 from cgflow.periodic import Periodic

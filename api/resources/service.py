@@ -62,7 +62,7 @@ class ServiceAction(MethodView):
     def put(self, body: dict[str, Any], action: str) -> dict[str, object]:
         """Enable or disable a backend; nothing new is placed on a disabled one."""
         authorize(_UPDATE)
-        reason = schemas.reason_of(body, action)
+        reason = schemas.pop_reason(body, action)
         is_disabled, binary = schemas.SERVICE_ACTIONS[action], body["binary"] or body["service"]
         host = body["host"].partition("#")[0]
         if all((part.binary, part.host) != (binary, host) for part in _services()):

@@ -62,7 +62,7 @@ class ServiceIn(Schema):
         return data
 
 
-def reason_of(body: dict[str, Any], action: str) -> str | None:
+def pop_reason(body: dict[str, Any], action: str) -> str | None:
     """Remove the reason from a body and return it. Raises: InvalidInput, if it is missing or not allowed."""
     reason: str | None = body.pop("disabled_reason", None)
     if action == "disable-log-reason":

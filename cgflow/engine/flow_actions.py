@@ -103,7 +103,7 @@ def abandon(session: Session, flow_id: str, actor: Actor, reason: str) -> int:
         "The flow lists what it left."
     )
     for resource_type, rows in REPOSITORIES.items():
-        if _makes(row) and not is_committed:
+        if _is_create_operation(row) and not is_committed:
             _stop_charging(session, rows, row)
         _release_held(session, resource_type, row, why)
     done = action("abandon", actor, reason)
@@ -161,7 +161,7 @@ def _skippable(session: Session, flow_id: str) -> str:
     return f"Steps whose undo failed: {', '.join(names)}."
 
 
-def due(session: Session) -> list[str]:
+def flows_due_for_undo_retry(session: Session) -> list[str]:
     """Return the flows whose failed rollback is due for an automatic retry."""
     waiting = select(Flow.id).where(Flow.state == FlowState.ROLLBACK_FAILED, Flow.undo_at <= clock.now())
     return list(session.scalars(waiting.order_by(Flow.undo_at)))
@@ -187,12 +187,12 @@ def _stop_charging(session: Session, rows: ResourceRepository[Any], row: Flow) -
     rows.change(session, made, row.id, consumes_quota=False)
 
 
-def _makes(row: Flow) -> bool:
+def _is_create_operation(row: Flow) -> bool:
     return row.operation.partition(".")[2].startswith("create")
 
 
 def _is_made_by(row: Flow, thing: Any) -> bool:
-    return _makes(row) and bool(thing.created_at >= row.created_at)
+    return _is_create_operation(row) and bool(thing.created_at >= row.created_at)
 
 
 def _status_at_rest(resource_type: str, row: Flow, thing: Any) -> Status:

@@ -100,7 +100,7 @@ ASKED: dict[str, Ask] = {
     "events page, the last": told(4000),
     "take-up, 5000 events": taken_up,
     "unfinished": lambda session, _: flows.unfinished(session),
-    "undos that are due": lambda session, _: flow_actions.due(session),
+    "undos that are due": lambda session, _: flow_actions.flows_due_for_undo_retry(session),
 }
 
 

@@ -64,7 +64,7 @@ class BtrfsGroupSnapshots(BtrfsBase, GroupSnapshots):
         with self._lock_homes(_home(snapshot)) as state:
             if snapshot.id in state.snapshots:
                 key, about = f"copy {snapshot.id}", {"copy": snapshot.id}
-                self._carry_out(Intent(key, intent_recovery.DELETE_COPY, (_home(snapshot),), about))
+                self._carry_out(Intent(key, intent_recovery.DELETE_SNAPSHOT, (_home(snapshot),), about))
 
     def has_snapshot(self, snapshot: SnapshotSpec) -> bool:
         self._mount.check()

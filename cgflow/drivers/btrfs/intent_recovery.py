@@ -14,8 +14,8 @@ from cgflow.drivers.contract import JSON
 
 CREATE_GROUP, DELETE_GROUP = "creating a group", "deleting a group"
 CREATE_VOLUME, DELETE_VOLUME = "creating a volume", "deleting a volume"
-RESIZE, CUT, DELETE_COPY = "resizing a volume", "the cut", "deleting a snapshot"
-MOVE, TIDY = "moving a volume", "tidying up after a move"
+RESIZE, CUT, DELETE_SNAPSHOT = "resizing a volume", "the cut", "deleting a snapshot"
+MOVE, FINISH_MOVE = "moving a volume", "tidying up after a move"
 RESTORE, UNDO_RESTORE, FINISH_RESTORE = "a restore", "undoing a restore", "finishing a restore"
 
 
@@ -78,9 +78,9 @@ def _undo_move(layout: Layout, state: State, intent: Intent) -> JSON:
         layout.prune(target, cut, [copy.spec.volume_id for copy in state.snapshots_in_cut(target, cut)])
     if target not in state.groups:
         layout.remove_home(target)
-    away = layout.away(source, volume_id)
-    if away.exists():
-        away.replace(layout.volume_file(source, volume_id))
+    moving_out_file = layout.moving_out_file(source, volume_id)
+    if moving_out_file.exists():
+        moving_out_file.replace(layout.volume_file(source, volume_id))
     return {"do": "give_up"}
 
 
@@ -91,7 +91,7 @@ def _finish_move(layout: Layout, state: State, intent: Intent) -> JSON:
         if copy.is_exported:
             layout.export(copy.spec.id, layout.snapshot_file(copy.home, copy.spec.cgsnapshot_id, volume_id))
     if source in state.groups:
-        remove(layout.away(source, volume_id))
+        remove(layout.moving_out_file(source, volume_id))
         for cut in intent.about["cuts"]:
             layout.prune(source, cut, [copy.spec.volume_id for copy in state.snapshots_in_cut(source, cut)])
     else:
@@ -140,9 +140,9 @@ _SETTLERS: dict[str, Callable[[Layout, State, Intent], JSON]] = {
     DELETE_VOLUME: _remove_volume,
     RESIZE: _read_size,
     CUT: _remove_cut,
-    DELETE_COPY: _remove_snapshot,
+    DELETE_SNAPSHOT: _remove_snapshot,
     MOVE: _undo_move,
-    TIDY: _finish_move,
+    FINISH_MOVE: _finish_move,
     RESTORE: _undo_interrupted_restore,
     UNDO_RESTORE: _undo_restore,
     FINISH_RESTORE: _discard_previous,

@@ -140,7 +140,7 @@ class Layout:
         """The file with the previous content of a volume, during an unfinished restore."""
         return self.live(home) / "kept" / volume_id
 
-    def away(self, home: str, volume_id: str) -> Path:
+    def moving_out_file(self, home: str, volume_id: str) -> Path:
         """The file of a volume that is moving out, which clients do not open."""
         return self.live(home) / "away" / volume_id
 

@@ -42,7 +42,7 @@ class BtrfsRegrouping(BtrfsBase, Regrouping):
                 held.raise_if_awaited(doing)
                 tidy = {
                     "key": intent.key,
-                    "what": intent_recovery.TIDY,
+                    "what": intent_recovery.FINISH_MOVE,
                     "homes": [source, target],
                     "about": about,
                 }
@@ -52,7 +52,7 @@ class BtrfsRegrouping(BtrfsBase, Regrouping):
     def _hide_and_copy(self, volume: Volume, target: str, copies: list[Snapshot], held: Leases) -> None:
         """Hide a volume from its clients and recreate it in another home, sharing its blocks."""
         layout, file = self._layout, self._layout.volume_file(volume.home, volume.id)
-        file.replace(layout.away(volume.home, volume.id))
+        file.replace(layout.moving_out_file(volume.home, volume.id))
         layout.trace("move:after-hiding")
         if target not in self._state.groups:
             layout.create_home(target)

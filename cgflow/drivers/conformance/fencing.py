@@ -22,7 +22,7 @@ class FencingRules:
     """Rules for a second process on the same storage, before and after it is fenced."""
 
     def test_fenced_session_makes_and_removes_nothing(self, scene: Scenario) -> None:
-        stale, session = second_process(scene)
+        stale, session = driver_in_second_session(scene)
         group, (volume,) = scene.new_group(), scene.new_members(1)
         fence(scene, session)
         before = must_succeed("report", scene.driver.report).provisioned_gib
@@ -42,7 +42,7 @@ class FencingRules:
         expect_fenced(scene, "connection", lambda: stale.connection(volume))
 
     def test_fenced_session_cuts_nothing(self, scene: Scenario) -> None:
-        stale, session = second_process(scene)
+        stale, session = driver_in_second_session(scene)
         members = scene.new_members(2)
         taken, prepared, others = (
             scene.take_cgsnapshot(members),
@@ -70,7 +70,7 @@ class FencingRules:
         expect_fenced(scene, "delete_snapshot of a snapshot", lambda: stale.delete_snapshot(taken[0]))
 
     def test_fence_stops_what_is_in_flight(self, scene: Scenario) -> None:
-        stale, session = second_process(scene)
+        stale, session = driver_in_second_session(scene)
         group = scene.new_group()
         made, ends = threading.Event(), list[str]()
 
@@ -105,8 +105,8 @@ class FencingRules:
         )
 
     def test_fence_spares_other_sessions(self, scene: Scenario) -> None:
-        _, session = second_process(scene)
-        third, _ = second_process(scene)
+        _, session = driver_in_second_session(scene)
+        third, _ = driver_in_second_session(scene)
         volume = scene.new_volume(scene.new_group())
         fence(scene, session)
         what = "a call of a session that is not fenced"
@@ -115,27 +115,29 @@ class FencingRules:
         scene.create_volume(volume, what)
 
     def test_fence_can_be_repeated(self, scene: Scenario) -> None:
-        stale, session = second_process(scene)
-        third, _ = second_process(scene)
+        stale, session = driver_in_second_session(scene)
+        third, _ = driver_in_second_session(scene)
         fence(scene, session)
         fence(scene, session, "a second fence")
         fence(scene, session, "a fence by another session", by=third)
         expect_fenced(scene, "create_group", lambda: stale.create_group(str(uuid4())))
 
     def test_fence_of_a_session_that_was_never_opened(self, scene: Scenario) -> None:
-        unopened, session = open_new_session(scene), str(uuid4())
+        unopened, session = new_driver_without_session(scene), str(uuid4())
         fence(scene, session, "fence of a session that was never opened")
         expect_fenced(scene, "open_session", lambda: unopened.open_session(session))
 
     def test_fence_is_for_good(self, scene: Scenario) -> None:
-        stale, session = second_process(scene)
+        stale, session = driver_in_second_session(scene)
         fence(scene, session)
         scene.restart("after a fence")
         expect_fenced(scene, "create_group after a restart", lambda: stale.create_group(str(uuid4())))
-        expect_fenced(scene, "open_session again", lambda: open_new_session(scene).open_session(session))
+        expect_fenced(
+            scene, "open_session again", lambda: new_driver_without_session(scene).open_session(session)
+        )
 
     def test_fence_leaves_what_was_made(self, scene: Scenario) -> None:
-        stale, session = second_process(scene)
+        stale, session = driver_in_second_session(scene)
         group, volume = scene.new_group(), VolumeSpec(str(uuid4()), 1)
         must_succeed("create_volume of another session", lambda: stale.create_volume(volume))
         fence(scene, session)
@@ -144,15 +146,15 @@ class FencingRules:
         scene.delete_group(group)
 
     def test_fenced_session_fences_nobody(self, scene: Scenario) -> None:
-        stale, session = second_process(scene)
-        third, other = second_process(scene)
+        stale, session = driver_in_second_session(scene)
+        third, other = driver_in_second_session(scene)
         fence(scene, session)
         if isinstance(stale, SupportsFencing):
             expect_fenced(scene, "fence", lambda: stale.fence(other))
         must_succeed("a call of whom a fenced session would fence", third.inventory)
 
 
-def open_new_session(scene: Scenario) -> SupportsFencing:
+def new_driver_without_session(scene: Scenario) -> SupportsFencing:
     """Return a driver as another process has it, without a session."""
     if not isinstance(scene.driver, SupportsFencing):
         raise Violation(f"storage that several processes reach must be fenced: {scene.driver} has no Fencing")
@@ -161,9 +163,9 @@ def open_new_session(scene: Scenario) -> SupportsFencing:
     return scene.harness.another()
 
 
-def second_process(scene: Scenario) -> tuple[StorageDriver, str]:
+def driver_in_second_session(scene: Scenario) -> tuple[StorageDriver, str]:
     """Return a started driver as another process has it, and its session."""
-    driver, session = open_new_session(scene), str(uuid4())
+    driver, session = new_driver_without_session(scene), str(uuid4())
     if not isinstance(driver, StorageDriver):
         raise Violation("SharedHarness.another must return a StorageDriver")
     must_succeed("open_session", lambda: driver.open_session(session))

@@ -79,7 +79,7 @@ class BlockGraph:
         """
         self._nodes = None
         for opened in layers:
-            self._take_file(opened.layer)
+            self._note_file_identity(opened.layer)
         answers = self._client.pipeline([("blockdev-add", self._blockdev(opened)) for opened in layers])
         pairs = zip(layers, answers, strict=True)
         refused = {opened.layer: answer for opened, answer in pairs if isinstance(answer, CommandRefused)}
@@ -122,7 +122,7 @@ class BlockGraph:
     def detach(self, name: str, *, only_if_idle: bool = False) -> bool:
         """Withdraw an export, and return True when it is gone and its clients are disconnected.
 
-        With ``politely``, an export that has a client is left in place, and the result is False.
+        With ``only_if_idle``, an export that has a client is left in place, and the result is False.
 
         Raises: AmbiguousDriverError.
         """
@@ -183,7 +183,7 @@ class BlockGraph:
         """Discard the cached nodes: something else may have changed them."""
         self._nodes = None
 
-    def _take_file(self, layer: int) -> None:
+    def _note_file_identity(self, layer: int) -> None:
         # A missing file is reported by the daemon when it opens the layer.
         with suppress(OSError):
             found = os.stat(self._folder / file_name(layer))
