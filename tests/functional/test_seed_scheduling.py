@@ -98,6 +98,8 @@ def test_a_member_goes_where_its_group_is_whatever_the_scheduler_says_s55(tmp_pa
         w.make(w.accept_volume(group_id))
         third = w.make(w.accept_volume(group_id))
         assert {w.get("volume", id_).host for id_ in (first, third)} == {HOST}
-        with pytest.raises(InvalidInput, match=f"is on backend {THERE}, consistency group .* is on {HOST}"):
+        with pytest.raises(
+            InvalidInput, match=f"is on backend {THERE}, but consistency group .* is on {HOST}"
+        ):
             w.accept_volume(group_id, source_volid=alone)
         assert w.get("volume", w.make(w.accept_volume(source_volid=alone))).host == THERE
