@@ -101,17 +101,17 @@ def test_a_batch_whose_answer_is_lost_is_not_told_twice(
 
     def insist(self: writer.Writer, batch: list[writer.Save]) -> None:
         lose = [True]
-        write = self._database.write
+        write_rows = self._database.write_rows
 
         @contextmanager
         def lossy() -> Iterator[object]:
-            with write() as session:
-                yield session
+            with write_rows() as connection:
+                yield connection
             if lose and lose.pop():
                 raise broken()
 
         with monkeypatch.context() as patch:
-            patch.setattr(self, "_database", type("Lossy", (), {"write": staticmethod(lossy)})())
+            patch.setattr(self, "_database", type("Lossy", (), {"write_rows": staticmethod(lossy)})())
             real(self, batch)
 
     monkeypatch.setattr(writer.Writer, "_write_with_retry", insist)
