@@ -161,6 +161,14 @@ def status_at_rest(status: Status, *, is_created: bool) -> Status:
     return TRANSITIONAL.get(status, status)
 
 
+def is_rolled_back(resource_type: str, *, consumes_quota: bool) -> bool:
+    """Return whether a resource exists on no backend, because its creation was undone.
+
+    A resource that exists consumes quota. A cgsnapshot never does itself; its snapshots do.
+    """
+    return not consumes_quota and resource_type != "cgsnapshot"
+
+
 class AttachmentStatus(StrEnum):
     """Status of an attachment: reserved, being connected, or in use. An ended attachment has no row."""
 

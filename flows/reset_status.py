@@ -19,7 +19,14 @@ from cgflow.context import RequestContext
 from cgflow.db.repositories import attachment as attachments
 from cgflow.db.repositories.registry import REPOSITORIES
 from cgflow.errors import Busy, InvalidInput, InvalidState
-from cgflow.status import AttachmentStatus, Status, Trait, status_from_attachments, statuses_with
+from cgflow.status import (
+    AttachmentStatus,
+    Status,
+    Trait,
+    is_rolled_back,
+    status_from_attachments,
+    statuses_with,
+)
 from flows.runtime import Runtime
 
 DETACHED, ATTACHED = "detached", "attached"
@@ -126,8 +133,8 @@ def _lock_unclaimed(session: Session, context: RequestContext, noun: str, id_: s
 
 def _check_not_rolled_back(noun: str, found: Any, target: Status) -> None:
     """Raise InvalidState if the status is a usable one and the resource was rolled back."""
-    # A cgsnapshot never consumes quota itself; its snapshots do.
-    if target in statuses_with(noun, Trait.USABLE) and not found.consumes_quota and noun != "cgsnapshot":
+    is_usable = target in statuses_with(noun, Trait.USABLE)
+    if is_usable and is_rolled_back(noun, consumes_quota=found.consumes_quota):
         raise InvalidState(
             f"Invalid status: {REPOSITORIES[noun].noun} {found.id} was rolled back. It exists on no backend "
             f"and consumes no quota, so it cannot be {target}. Delete it."

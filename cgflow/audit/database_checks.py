@@ -14,7 +14,7 @@ from cgflow.audit.database_snapshot import DatabaseSnapshot, Row
 from cgflow.audit.findings import Finding, of_row
 from cgflow.quota.deltas import charge
 from cgflow.quota.usage import Usage
-from cgflow.status import TRANSITIONAL, FlowState, ReservationState, Status, status_at_rest
+from cgflow.status import TRANSITIONAL, FlowState, ReservationState, Status, is_rolled_back, status_at_rest
 
 Counted = Counter[tuple[str, str]]
 
@@ -32,10 +32,11 @@ def compare(rows: DatabaseSnapshot, *, no_snapshot_gb_quota: bool) -> Iterator[F
 
 def settled_status(row: Row) -> Status:
     """Return the status that a resource settles in if no flow holds it; ``error``, if it was rolled back."""
-    # A resource that counts against the quota exists: its creation was committed. A cgsnapshot never counts.
+    # A resource that counts against the quota exists: its creation was committed.
     status = status_at_rest(Status(row.status), is_created=row.consumes_quota)
-    is_rolled_back = not row.consumes_quota and row.noun != "cgsnapshot"
-    return Status.ERROR if is_rolled_back and status is Status.AVAILABLE else status
+    if status is Status.AVAILABLE and is_rolled_back(row.noun, consumes_quota=row.consumes_quota):
+        return Status.ERROR
+    return status
 
 
 def charged_quota(rows: DatabaseSnapshot, *, no_snapshot_gb_quota: bool) -> Counted:
