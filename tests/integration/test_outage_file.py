@@ -15,6 +15,7 @@ from api.app import create_app
 from cgflow.drivers.memory.driver import MemoryDriver
 from cgflow.status import FlowState
 from tests.functional.caller import Caller
+from tests.support.disks import fill
 from tests.support.failing_steps import Point
 from tests.support.outage import (
     OutageWitness,
@@ -90,7 +91,7 @@ def test_a_full_disk_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         gate = steps.at(Point("driver.create_volume", "execute", "before"))
         accepted = w.accept_volume()
         assert gate.reached.wait(30)
-        filler = fill(small)
+        filler = fill(small, sizes=(2**16, 4096, 1))
         gate.open()
         noticed.wait()
         told_to_come_again(caller, "POST", "/volumes", {"volume": {"size": 1, "volume_type": kind}})
@@ -130,16 +131,3 @@ def test_a_file_that_was_removed_or_replaced_is_not_written_to(
         caller.volume(volume_type=kind)
         assert ended(w) == []
         assert w.faults() == []
-
-
-def fill(folder: Path) -> Path:
-    """Fill the file system of a folder; return the file that takes the space."""
-    filler = folder / "filler"
-    with filler.open("wb", buffering=0) as stream:
-        for size in (2**16, 4096, 1):
-            try:
-                while True:
-                    stream.write(b"\xff" * size)
-            except OSError:
-                continue
-    return filler

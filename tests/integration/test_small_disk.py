@@ -10,7 +10,8 @@ import requests
 
 from cgflow.client.http import Accepted, ServiceError
 from tests.integration.conftest import Start
-from tests.integration.test_storage import cramped, fill
+from tests.integration.test_storage import cramped
+from tests.support.disks import fill
 from tests.support.parts import mounted, until
 from tests.support.project import Project
 

@@ -13,6 +13,7 @@ import pytest
 
 from cgflow.client.http import ServiceError
 from tests.integration.conftest import Start
+from tests.support.disks import fill
 from tests.support.nbd_client import NbdClient, NbdError
 from tests.support.parts import mounted, until
 from tests.support.project import BLOCK, Project, one_value
@@ -207,16 +208,3 @@ def cramped(project: Project, folder: Path) -> Iterator[None]:
             yield
         finally:
             project.served.end()
-
-
-def fill(folder: Path) -> Path:
-    """Fill the file system of a folder; return the file that takes the space."""
-    filler = folder / "filler"
-    with filler.open("wb", buffering=0) as stream:
-        for size in (2**20, 4096):
-            try:
-                while True:
-                    stream.write(b"\xff" * size)
-            except OSError:
-                continue
-    return filler

@@ -69,3 +69,16 @@ def run(*command: object) -> str:
     if done.returncode != 0:
         raise DiskError(f"'{' '.join(words)}' ended with {done.returncode}: {done.stderr.strip()}")
     return done.stdout.strip()
+
+
+def fill(folder: Path, *, sizes: tuple[int, ...] = (2**20, 4096)) -> Path:
+    """Fill the file system of a folder by writes of these sizes; return the file that takes the space."""
+    filler = folder / "filler"
+    with filler.open("ab", buffering=0) as stream:
+        for size in sizes:
+            try:
+                while True:
+                    stream.write(b"\xff" * size)
+            except OSError:
+                continue
+    return filler

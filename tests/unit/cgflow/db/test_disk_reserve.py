@@ -11,6 +11,7 @@ from sqlalchemy import exc, text
 from cgflow.db.database import Database
 from cgflow.db.disk_reserve import Reserve, may_use_disk_reserve
 from cgflow.db.transient_errors import is_unavailable
+from tests.support.disks import fill
 from tests.support.parts import mounted
 
 ROW = "x" * 2000
@@ -29,18 +30,6 @@ def db(small: Path) -> Iterator[Database]:
         session.execute(text("CREATE TABLE t (v TEXT)"))
     yield made
     made.close()
-
-
-def fill(folder: Path) -> Path:
-    filler = folder / "filler"
-    with filler.open("ab", buffering=0) as stream:
-        for size in (2**20, 4096):
-            try:
-                while True:
-                    stream.write(b"\xff" * size)
-            except OSError:
-                continue
-    return filler
 
 
 def insert(db: Database, rows: int = 50) -> None:
