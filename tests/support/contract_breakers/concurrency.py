@@ -50,14 +50,17 @@ class WorksOnOneGroup(Broken):
 
     def __init__(self):
         super().__init__()
+        self.first_group = None
         self.created = threading.Barrier(4)
 
     def create_group(self, group_id):
         super().create_group(group_id)
+        with self._lock:
+            self.first_group = self.first_group or group_id
         self.created.wait(SOON)
 
     def create_volume(self, volume):
-        if volume.group_id != min(self._state.groups):
+        if volume.group_id != self.first_group:
             raise BusyDriverError("working on another group")
         super().create_volume(volume)
 
