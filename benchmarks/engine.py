@@ -50,7 +50,7 @@ def ours(members: int, url: str) -> Cost:
     database = graphs.database(url)
     with graphs.conducting(database, graphs.World()) as conductor:
         graphs.finish(database, conductor, _accepted(database, conductor, 1))
-        with cost_of(database.engine) as cost:
+        with cost_of(database) as cost:
             flow_id = _accepted(database, conductor, members)
             graphs.finish(database, conductor, flow_id)
     database.close()

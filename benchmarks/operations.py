@@ -36,14 +36,13 @@ def run() -> list[dict[str, Any]]:
 
 def _measure(w: World, members: int, group_id: str) -> list[dict[str, Any]]:
     rows = []
-    engine = w.database.engine
-    with cost_of(engine) as create:
-        with cost_of(engine, only_here=True) as accepting:
+    with cost_of(w.database) as create:
+        with cost_of(w.database, only_here=True) as accepting:
             accepted = w.accept_cgsnapshot(group_id)
         cgsnapshot_id = w.make(accepted)
-    with cost_of(engine) as delete:
+    with cost_of(w.database) as delete:
         w.make(w.delete_cgsnapshot(cgsnapshot_id))
-    with cost_of(engine) as listing, w.database.read() as session:
+    with cost_of(w.database) as listing, w.database.read() as session:
         volume.page(session, ListQuery(limit=1000), None)
     for name, cost in (
         ("accept create", accepting),

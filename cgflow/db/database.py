@@ -12,17 +12,15 @@ requests report the error to their caller.
 from __future__ import annotations
 
 import copy
-import os
-import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, ExceptionContext, create_engine, event, exc, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, exc, make_url
 from sqlalchemy.orm import Session, sessionmaker
 
 from cgflow.db.disk_reserve import Reserve, may_use_disk_reserve
+from cgflow.db.sqlite_dialect import create_engines as create_sqlite_engines
 from cgflow.db.transient_errors import OutageLog
 
 # Seconds before the database counts as unavailable: for another process that holds SQLite's lock, for the
@@ -30,8 +28,6 @@ from cgflow.db.transient_errors import OutageLog
 _BUSY_TIMEOUT_S = 5
 _TURN_TIMEOUT_S = 30
 _CONNECT_TIMEOUT_S = 5
-_WRITES = "cgflow_writes"
-_STUCK = ("SQLITE_READONLY", "SQLITE_IOERR", "SQLITE_CANTOPEN")
 
 
 class Database:
@@ -43,10 +39,9 @@ class Database:
         self._reserve = reserve
         self._outages = OutageLog()
         self._frees_space = False
-        self.engine = _sqlite(made) if made.get_backend_name() == "sqlite" else _server(made)
-        self._writing_engine = self.engine.execution_options(**{_WRITES: True})
+        self.engine, self.writing_engine = _engines(made)
         self._readers = sessionmaker(self.engine, expire_on_commit=False)
-        self._writers = sessionmaker(self._writing_engine, expire_on_commit=False)
+        self._writers = sessionmaker(self.writing_engine, expire_on_commit=False)
         self._write_lock = threading.Lock() if self.is_sqlite else None
         self._check: Callable[[Session], None] | None = None
 
@@ -72,7 +67,7 @@ class Database:
     @contextmanager
     def write_rows(self) -> Iterator[Connection]:
         """Open the same transaction without the ORM, for statements that are prepared once."""
-        with self._writing(), self._writing_engine.begin() as connection:
+        with self._writing(), self.writing_engine.begin() as connection:
             yield connection
 
     @contextmanager
@@ -128,76 +123,12 @@ class Database:
             self._write_lock.release()
 
 
-def _server(url: URL) -> Engine:
-    asked = {} if "connect_timeout" in url.query else {"connect_timeout": _CONNECT_TIMEOUT_S}
+def _engines(url: URL) -> tuple[Engine, Engine]:
+    """Return the engine for transactions that only read, and the one for transactions that write."""
+    if url.get_backend_name() == "sqlite":
+        options = {"connect_args": {"timeout": _BUSY_TIMEOUT_S}, "pool_size": 32, "max_overflow": 32}
+        return create_sqlite_engines(url, **options)
+    timeout = {} if "connect_timeout" in url.query else {"connect_timeout": _CONNECT_TIMEOUT_S}
     # Do not hand out a connection that broke while idle, as when the server restarted.
-    return create_engine(url, connect_args=asked, pool_pre_ping=True)
-
-
-class _FileIdentity:
-    """Detects that the file of an open database was removed or replaced.
-
-    Without this, open connections would keep writing to a file without a name, and new ones would
-    use whatever has that name now, or create an empty database.
-    """
-
-    def __init__(self, path: str) -> None:
-        self._path = path
-        self._opened: tuple[int, int] | None = None
-
-    def remember(self) -> None:
-        """Remember the present file as the database's, unless one is remembered already."""
-        self._opened = self._opened or self._present()
-
-    def check(self) -> None:
-        """Raise sqlite3.OperationalError if the path does not lead to the file that was opened."""
-        if self._opened is not None and self._present() != self._opened:
-            raise sqlite3.OperationalError(
-                f"{self._path} was removed or replaced while the service runs. Put the same file back, or "
-                "stop the service, restore a backup, and start it"
-            )
-
-    def _present(self) -> tuple[int, int] | None:
-        try:
-            found = os.stat(self._path)
-        except OSError:
-            return None
-        return found.st_dev, found.st_ino
-
-
-def _sqlite(url: URL) -> Engine:
-    engine = create_engine(url, connect_args={"timeout": _BUSY_TIMEOUT_S}, pool_size=32, max_overflow=32)
-    # A database in memory has no file.
-    identity = _FileIdentity(url.database) if url.database and url.database != ":memory:" else None
-
-    @event.listens_for(engine, "do_connect")
-    def check(*_: object) -> None:
-        if identity is not None:
-            identity.check()
-
-    @event.listens_for(engine, "connect")
-    def configure(connection: Any, _record: object) -> None:
-        # Without this, the driver begins transactions itself, late and only before writes.
-        connection.isolation_level = None
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
-            connection.execute(f"PRAGMA {pragma}")
-        if identity is not None:
-            identity.remember()
-
-    @event.listens_for(engine, "handle_error")
-    def reopen(context: ExceptionContext) -> None:
-        # A connection that was opened while the file was not writable never writes again.
-        name = getattr(context.original_exception, "sqlite_errorname", None) or ""
-        if name.startswith(_STUCK):
-            context.is_disconnect = True
-
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        try:
-            check()
-        except sqlite3.OperationalError as error:
-            raise exc.OperationalError("BEGIN", None, error) from error
-        writes = connection.get_execution_options().get(_WRITES, False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-    return engine
+    engine = create_engine(url, connect_args=timeout, pool_pre_ping=True)
+    return engine, engine

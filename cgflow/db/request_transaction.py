@@ -25,7 +25,7 @@ class RequestTransaction(Database):
     def __init__(
         self, database: Database, begin: Callable[[Session], None], *, serializable: bool = False
     ) -> None:
-        self.engine = database.engine
+        self.engine, self.writing_engine = database.engine, database.writing_engine
         self._database = database
         self._begin = begin
         self._serializable = serializable

@@ -110,10 +110,10 @@ def test_an_auditor_is_told_no_paths(caller: Caller, served: World, monkeypatch:
 
 
 def test_a_look_costs_the_same_whatever_there_is(caller: Caller, served: World) -> None:
-    with cost_of(served.database.engine, only_here=True) as few:
+    with cost_of(served.database, only_here=True) as few:
         findings(caller)
     for _ in range(3):
         caller.snapshot(caller.volume())
-    with cost_of(served.database.engine, only_here=True) as many:
+    with cost_of(served.database, only_here=True) as many:
         findings(caller)
     assert (many.statements, many.commits) == (few.statements, 0)

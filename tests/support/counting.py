@@ -14,6 +14,8 @@ from typing import Any
 
 from sqlalchemy import Engine, event
 
+from cgflow.db.database import Database
+
 
 @dataclass
 class Cost:
@@ -26,7 +28,7 @@ class Cost:
 
 
 @contextmanager
-def cost_of(*databases: Engine, only_here: bool = False) -> Iterator[Cost]:
+def cost_of(*databases: Database | Engine, only_here: bool = False) -> Iterator[Cost]:
     """Measure the body of a ``with``. A transaction that only read counts no commit.
 
     ``only_here`` counts only commits and statements of the calling thread.
@@ -49,14 +51,21 @@ def cost_of(*databases: Engine, only_here: bool = False) -> Iterator[Cost]:
             wrote.discard(id(connection))
             cost.commits += 1
 
-    for database in databases:
-        event.listen(database, "before_cursor_execute", executed)
-        event.listen(database, "commit", committed)
+    engines = {engine for database in databases for engine in _engines(database)}
+    for engine in engines:
+        event.listen(engine, "before_cursor_execute", executed)
+        event.listen(engine, "commit", committed)
     wall, cpu = time.perf_counter(), time.process_time()
     try:
         yield cost
     finally:
         cost.wall_s, cost.cpu_s = time.perf_counter() - wall, time.process_time() - cpu
-        for database in databases:
-            event.remove(database, "before_cursor_execute", executed)
-            event.remove(database, "commit", committed)
+        for engine in engines:
+            event.remove(engine, "before_cursor_execute", executed)
+            event.remove(engine, "commit", committed)
+
+
+def _engines(database: Database | Engine) -> tuple[Engine, ...]:
+    if isinstance(database, Database):
+        return database.engine, database.writing_engine
+    return (database,)
