@@ -164,7 +164,8 @@ def status_at_rest(status: Status, *, is_created: bool) -> Status:
 def is_rolled_back(resource_type: str, *, consumes_quota: bool) -> bool:
     """Return whether a resource exists on no backend, because its creation was undone.
 
-    A resource that exists consumes quota. A cgsnapshot never does itself; its snapshots do.
+    The resource must not be in creation: it consumes quota only from the commit on. A cgsnapshot
+    never consumes quota itself; its snapshots do.
     """
     return not consumes_quota and resource_type != "cgsnapshot"
 

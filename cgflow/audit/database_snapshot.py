@@ -24,7 +24,7 @@ from cgflow.db.models import (
     VolumeType,
 )
 from cgflow.quota.usage import Usage
-from cgflow.status import OPEN, FlowState, ReservationState, Trait, statuses_with
+from cgflow.status import OPEN, FlowState, ReservationState, Trait, is_rolled_back, statuses_with
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,7 +66,8 @@ class Row:
     @property
     def was_rolled_back(self) -> bool:
         """Whether its creation was undone or abandoned, so that a backend need not have it."""
-        return self.status in statuses_with(self.noun, Trait.FAILED) and not self.consumes_quota
+        has_failed = self.status in statuses_with(self.noun, Trait.FAILED)
+        return has_failed and is_rolled_back(self.noun, consumes_quota=self.consumes_quota)
 
 
 @dataclass(frozen=True, kw_only=True)

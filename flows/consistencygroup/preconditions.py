@@ -10,7 +10,7 @@ from cgflow.db.repositories import backend, consistencygroup, volume, volume_typ
 from cgflow.drivers.contract.cut_evidence import CutLevel, highest, level_of_cut, reported_level
 from cgflow.errors import Busy, InvalidState, NotFound
 from cgflow.scheduler.cut_level import PERMISSION, lowest_allowed
-from cgflow.status import Status, Trait, statuses_with
+from cgflow.status import Status, Trait, is_rolled_back, statuses_with
 
 
 def living_members(session: Session, group_id: str) -> list[records.Volume]:
@@ -97,4 +97,4 @@ def _backend(session: Session, group: records.ConsistencyGroup) -> records.Backe
 
 
 def _was_rolled_back(member: records.Volume) -> bool:
-    return member.status is Status.ERROR and not member.consumes_quota
+    return member.status is Status.ERROR and is_rolled_back("volume", consumes_quota=member.consumes_quota)

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from cgflow import records
 from cgflow.db.models import Snapshot, Volume
 from cgflow.db.repositories.resource import ResourceRepository
-from cgflow.status import Status
+from cgflow.status import Status, is_rolled_back
 
 # A snapshot is in the availability zone of its volume.
 _ZONE = select(Volume.availability_zone).where(Volume.id == Snapshot.volume_id).scalar_subquery()
@@ -41,7 +41,7 @@ def of_cgsnapshot(session: Session, cgsnapshot_id: str) -> list[records.Snapshot
 
 def was_rolled_back(copy: records.Snapshot) -> bool:
     """Return whether a snapshot was rolled back: only its record is left, and nothing on the backend."""
-    return copy.status is Status.ERROR and not copy.consumes_quota
+    return copy.status is Status.ERROR and is_rolled_back("snapshot", consumes_quota=copy.consumes_quota)
 
 
 def of_volumes(session: Session, volume_ids: Collection[str]) -> list[records.Snapshot]:
