@@ -6,6 +6,7 @@ The values are those of the API, most of them Cinder's.
 from collections.abc import Iterable, Mapping
 from enum import Flag, StrEnum, auto
 from functools import cache
+from typing import Protocol
 
 
 class Status(StrEnum):
@@ -178,12 +179,21 @@ class AttachmentStatus(StrEnum):
     ATTACHED = "attached"
 
 
-def status_from_attachments(attachments: Iterable[AttachmentStatus]) -> Status:
+class HasAttachmentStatus(Protocol):
+    """An attachment, of which only the status matters."""
+
+    @property
+    def status(self) -> AttachmentStatus:
+        """The status of the attachment."""
+        ...
+
+
+def status_from_attachments(attachments: Iterable[HasAttachmentStatus]) -> Status:
     """Return the status of a healthy volume with these attachments; the most advanced attachment decides."""
-    present = set(attachments)
-    for attachment, status in _STATUS_OF_ATTACHMENT.items():
-        if attachment in present:
-            return status
+    present = {attachment.status for attachment in attachments}
+    for attachment_status, volume_status in _STATUS_OF_ATTACHMENT.items():
+        if attachment_status in present:
+            return volume_status
     return Status.AVAILABLE
 
 

@@ -75,7 +75,7 @@ def reset_volume(
         is_attached = any(one.status is AttachmentStatus.ATTACHED for one in remaining)
         if attach_status == ATTACHED and not is_attached:
             raise InvalidState(f"Invalid volume: Volume {volume.id} has no attachment that is attached.")
-        target = wanted or status_from_attachments(one.status for one in remaining)
+        target = wanted or status_from_attachments(remaining)
         _check_not_rolled_back("volume", volume, target)
         if target is Status.AVAILABLE and remaining:
             raise InvalidState(

@@ -204,7 +204,7 @@ def _status_at_rest(resource_type: str, row: Flow, thing: Any) -> Status:
         return Status.ERROR
     if thing.id == row.resource_id and row.operation.endswith(".delete"):
         return Status.ERROR_DELETING
-    return status_from_attachments(one.status for one in getattr(thing, "attachments", ()))
+    return status_from_attachments(getattr(thing, "attachments", ()))
 
 
 def _back_to_undoing(session: Session, row: Flow) -> None:

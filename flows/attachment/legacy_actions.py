@@ -32,7 +32,7 @@ def unreserve(runtime: Runtime, context: RequestContext, volume_id: str) -> None
     with runtime.database.write() as session:
         volume = preconditions.lock_unclaimed(session, context, volume_id)
         if volume.status is Status.ATTACHING:
-            status = status_from_attachments(one.status for one in volume.attachments)
+            status = status_from_attachments(volume.attachments)
             volumes.REPOSITORY.update_unclaimed(session, volume.id, status=status.value)
 
 
@@ -122,9 +122,8 @@ def detach(
         if ended is not None:
             attachments.end(session, ended.id)
         if volume.status in preconditions.ATTACHMENT_STATUSES:
-            volumes.REPOSITORY.update_unclaimed(
-                session, volume.id, status=status_from_attachments(one.status for one in remaining).value
-            )
+            status = status_from_attachments(remaining)
+            volumes.REPOSITORY.update_unclaimed(session, volume.id, status=status.value)
 
 
 def _is_attached_to(volume: records.Volume, instance_id: str | None, host_name: str | None) -> bool:

@@ -101,10 +101,8 @@ def update_volume_status(session: Session, volume_id: str) -> None:
     """Set a volume's status according to its attachments; keep an error status. Raises: Busy."""
     volume = volumes.get(session, volume_id, None)
     if volume.status is Status.AVAILABLE or volume.status in preconditions.ATTACHMENT_STATUSES:
-        remaining = attachments.of_volume(session, volume_id)
-        volumes.REPOSITORY.update_unclaimed(
-            session, volume_id, status=status_from_attachments(one.status for one in remaining).value
-        )
+        status = status_from_attachments(attachments.of_volume(session, volume_id))
+        volumes.REPOSITORY.update_unclaimed(session, volume_id, status=status.value)
 
 
 def _connection_columns(connector: Connector, connection: Connection) -> dict[str, object]:

@@ -48,9 +48,8 @@ def verify_claims(session: Session, flow_id: str, claims: Claims) -> None:
 
 def resting_status_of(session: Session, noun: str, id_: str) -> Status:
     """Return the resting status of a healthy resource: ``available``, or what a volume's attachments say."""
-    (thing,) = REPOSITORIES[noun].get_with_deleted(session, [id_])
-    attachments = thing.attachments if isinstance(thing, records.Volume) else ()
-    return status_from_attachments(one.status for one in attachments)
+    (resource,) = REPOSITORIES[noun].get_with_deleted(session, [id_])
+    return status_from_attachments(resource.attachments if isinstance(resource, records.Volume) else ())
 
 
 def release_claims(session: Session, flow_id: str, claims: Claims) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -96,7 +98,7 @@ def test_only_volumes_have_attachments_and_every_resource_can_be_available_and_f
 
 @given(attachments=st.lists(st.sampled_from(AttachmentStatus)))
 def test_the_status_from_attachments_is_at_rest(attachments: list[AttachmentStatus]) -> None:
-    status = status_from_attachments(attachments)
+    status = status_from_attachments([SimpleNamespace(status=one) for one in attachments])
     traits = STATUSES["volume"][status]
     assert Trait.AT_REST in traits
     assert (Trait.ATTACHMENT in traits) == bool(attachments)
