@@ -8,6 +8,7 @@ tasks/             the steps, grouped by what they act on
 catalog.py         all operations by name
 driver_calls.py    calls to a driver: retry while it is busy, then verify the effect
 update_record.py   changes of a record alone: name, description, metadata, flags
+revert_target.py   the precondition of a snapshot to which a volume or a group is restored
 reset_status.py    an administrator's reset of a status
 flow_actions.py    an operator's actions on a flow
 service.py         the assembled service, without HTTP

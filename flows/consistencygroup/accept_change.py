@@ -14,6 +14,7 @@ from cgflow.errors import Busy, InvalidInput, InvalidState, NotFound
 from cgflow.quota import deltas
 from cgflow.status import Status, Trait, statuses_with
 from flows.consistencygroup.preconditions import check_ready, living_members, lock_group, required_cut_level
+from flows.revert_target import check_revert_target
 from flows.runtime import Acceptance, Accepted, Runtime, accepting, new_id
 from flows.tasks.driver import as_source
 
@@ -99,7 +100,8 @@ def revert(
         _check_unused(volumes)
         target = _lock_cgsnapshot(session, group, cgsnapshot_id, context)
         snapshots = snapshot.of_cgsnapshot(session, target.id)
-        _check_snapshots(session, snapshots)
+        for one in snapshots:
+            check_revert_target(session, "snapshot", one, restored="group")
         _check_members(target, volumes, snapshots)
         safety_members: list[dict[str, str]] = []
         symbols: dict[str, Any] = {}
@@ -308,13 +310,7 @@ def _lock_cgsnapshot(
             f"{target.consistencygroup_id}. Group {group.id} can only be restored to its own cgsnapshots.",
             "cgsnapshot_id",
         )
-    if target.claimed_by is not None:
-        raise Busy(cgsnapshot.REPOSITORY.busy_message(session, target.id, target.claimed_by))
-    if target.status is not Status.AVAILABLE:
-        raise InvalidState(
-            f"Invalid cgsnapshot: Cgsnapshot {target.id} must be available to restore the group to it, "
-            f"but its status is: {target.status}."
-        )
+    check_revert_target(session, "cgsnapshot", target, restored="group")
     return target
 
 
@@ -324,17 +320,6 @@ def _check_unused(volumes: list[records.Volume]) -> None:
             raise InvalidState(
                 f"Invalid volume: Member {one.id} is in use (its status is {one.status}), and its data would "
                 "change under its user. Detach it first."
-            )
-
-
-def _check_snapshots(session: Session, snapshots: list[records.Snapshot]) -> None:
-    for one in snapshots:
-        if one.claimed_by is not None:
-            raise Busy(snapshot.REPOSITORY.busy_message(session, one.id, one.claimed_by))
-        if one.status is not Status.AVAILABLE:
-            raise InvalidState(
-                f"Invalid snapshot: Snapshot {one.id} must be available to restore the group to it, "
-                f"but its status is: {one.status}."
             )
 
 

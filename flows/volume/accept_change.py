@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import NoReturn
 
-from sqlalchemy.orm import Session
-
 from cgflow import records
 from cgflow.context import RequestContext
 from cgflow.db.repositories import snapshot, volume, volume_type
-from cgflow.errors import Busy, InvalidInput, InvalidState
+from cgflow.errors import InvalidInput, InvalidState
 from cgflow.quota import deltas, limits
 from cgflow.status import Status, Trait, statuses_with
 from flows.availability_zones import check_zone
+from flows.revert_target import check_revert_target
 from flows.runtime import Accepted, Runtime, accepting
 from flows.tasks.driver import as_source
 from flows.volume.preconditions import check_size_limits, check_status, refuse_member, require_unclaimed_group
@@ -111,7 +110,8 @@ def revert(runtime: Runtime, context: RequestContext, volume_id: str, *, snapsho
             found, "Its data would no longer be from the same instant as that of the other members."
         )
         check_status(session, found, (Status.AVAILABLE,), "reverted")
-        _check_snapshot(session, found, chosen)
+        _check_snapshot_of_volume(found, chosen)
+        check_revert_target(session, "snapshot", chosen, restored="volume")
         accepted = acceptance.flow(
             "volume.revert",
             resource=("volume", found.id),
@@ -174,16 +174,9 @@ def refuse_extend_completion(runtime: Runtime, context: RequestContext, volume_i
     )
 
 
-def _check_snapshot(session: Session, found: records.Volume, chosen: records.Snapshot) -> None:
+def _check_snapshot_of_volume(found: records.Volume, chosen: records.Snapshot) -> None:
     if chosen.volume_id != found.id:
         raise InvalidInput(
             f"Invalid input received: Snapshot {chosen.id} does not belong to volume {found.id}.",
             "snapshot_id",
-        )
-    if chosen.claimed_by is not None:
-        raise Busy(snapshot.REPOSITORY.busy_message(session, chosen.id, chosen.claimed_by))
-    if chosen.status is not Status.AVAILABLE:
-        raise InvalidState(
-            f"Invalid snapshot: Snapshot {chosen.id} must be available to restore the volume to it, "
-            f"but its status is: {chosen.status}."
         )
