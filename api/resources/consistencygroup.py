@@ -34,6 +34,19 @@ groups_blueprint = Blueprint("groups", "Consistency groups under Cinder's later 
 _GROUPS, _FROM_SOURCE, _LIST_VOLUMES = 13, 14, 25
 
 
+_LISTS = {
+    "consistencygroups": ("consistencygroup:get_all", consistencygroups.page),
+    "groups": ("group:get_all", consistencygroups.page_groups),
+}
+"""The policy rule of each list of groups, and the query that reads it, by the key of the response."""
+
+
+def _list_groups(key: str, query: ListQuery) -> dict[str, object]:
+    rule, read_page = _LISTS[key]
+    authorize(rule)
+    return responses.page_response(key, read_page, query)
+
+
 @blueprint.route("/consistencygroups")
 class ConsistencyGroups(MethodView):
     """The list of consistency groups, as summaries."""
@@ -42,8 +55,7 @@ class ConsistencyGroups(MethodView):
     @blueprint.gives(200, schemas.ConsistencyGroupRefPage)
     def get(self, query: ListQuery) -> dict[str, object]:
         """List the ids and names of consistency groups, the newest first."""
-        authorize("consistencygroup:get_all")
-        return responses.page_response("consistencygroups", consistencygroups.page, query)
+        return _list_groups("consistencygroups", query)
 
     @blueprint.takes(schemas.ConsistencyGroupCreateIn)
     @blueprint.accepts(schemas.ConsistencyGroupRefEnvelope, 404, 413)
@@ -62,8 +74,7 @@ class ConsistencyGroupDetails(MethodView):
     @blueprint.gives(200, schemas.ConsistencyGroupPage)
     def get(self, query: ListQuery) -> dict[str, object]:
         """List consistency groups in full, the newest first."""
-        authorize("consistencygroup:get_all")
-        return responses.page_response("consistencygroups", consistencygroups.page, query)
+        return _list_groups("consistencygroups", query)
 
 
 @blueprint.route("/consistencygroups/<group_id>")
@@ -142,8 +153,7 @@ class Groups(MethodView):
     @groups_blueprint.gives(200, schemas.GroupRefPage)
     def get(self, query: ListQuery) -> dict[str, object]:
         """List the ids and names of groups, the newest first."""
-        authorize("group:get_all")
-        return responses.page_response("groups", consistencygroups.page_groups, query)
+        return _list_groups("groups", query)
 
     @groups_blueprint.takes(schemas.GroupCreateIn)
     @groups_blueprint.accepts(schemas.GroupRefEnvelope, 404, 413)
@@ -163,8 +173,7 @@ class GroupDetails(MethodView):
     @groups_blueprint.gives(200, schemas.GroupPage)
     def get(self, query: ListQuery) -> dict[str, object]:
         """List groups in full, the newest first; from 3.25 on with ``list_volume`` also their volumes."""
-        authorize("group:get_all")
-        page = responses.page_response("groups", consistencygroups.page_groups, query)
+        page = _list_groups("groups", query)
         return page | {"groups": _with_volumes(page["groups"])}
 
 
