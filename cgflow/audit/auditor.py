@@ -56,7 +56,7 @@ class Auditor:
     database: Database
     settings: Settings
     drivers: Mapping[str, StorageDriver]
-    version_of: flow_checks.VersionLookup = flow_checks.no_operations
+    version_of: flow_checks.VersionLookup = flow_checks.reject_every_operation
     conductor: str = ""
     active_flow_ids: flow_checks.ActiveFlows = frozenset
 
@@ -64,14 +64,16 @@ class Auditor:
         """Return all findings, or only those of one backend and what is on it."""
         at = clock.now()
         hosts = [name for name in sorted(self.drivers) if host in (None, name)]
-        before, answers, after, confirmed, active_flow_ids = self._read(hosts)
-        found = [*_find_unknown_backends(after, self.drivers)]
+        before, answers, after, confirmed, active_flow_ids = self._read_twice(hosts)
+        findings = [*_find_unknown_backends(after, self.drivers)]
         for name in hosts:
-            found += backend_checks.compare(
+            findings += backend_checks.compare_with_backend(
                 backend_checks.Observations(name, before, answers[name], after, confirmed[name])
             )
-        found += database_checks.compare(after, no_snapshot_gb_quota=self.settings.no_snapshot_gb_quota)
-        found += flow_checks.compare(
+        findings += database_checks.find_contradictions(
+            after, no_snapshot_gb_quota=self.settings.no_snapshot_gb_quota
+        )
+        findings += flow_checks.find_stuck_flows(
             before,
             after,
             version_of=self.version_of,
@@ -80,32 +82,35 @@ class Auditor:
             now=at,
             long_s=self.settings.service_down_s,
         )
-        wanted = [one for one in found if host in (None, one.host)]
-        return Report(at, tuple(wanted), tuple(_coverage(after, confirmed, host)))
+        selected = [one for one in findings if host in (None, one.host)]
+        return Report(at, tuple(selected), tuple(_describe_coverage(after, confirmed, host)))
 
-    def still_holds(self, host: str, finding_id: str, flow_id: str) -> bool:
+    def finding_still_exists(self, host: str, finding_id: str, flow_id: str) -> bool:
         """Return whether a finding about a backend still holds, ignoring the claims of its repair flow.
 
         Raises: FinalDriverError, if the backend does not return its inventory.
         """
-        return any(one.id == finding_id for one in backend_checks.compare(self._observe(host, flow_id)))
+        return any(
+            one.id == finding_id
+            for one in backend_checks.compare_with_backend(self._read_observations(host, flow_id))
+        )
 
-    def orphans(self, host: str) -> list[Finding]:
+    def find_orphans(self, host: str) -> list[Finding]:
         """Return the objects on one backend of this process that no record and no open flow knows.
 
         Raises: FinalDriverError, if the backend does not return its inventory.
         """
-        return list(backend_checks.find_orphans(self._observe(host)))
+        return list(backend_checks.find_orphans(self._read_observations(host)))
 
-    def _observe(self, host: str, repair_flow_id: str | None = None) -> backend_checks.Observations:
-        before, answers, after, confirmed, _ = self._read([host])
+    def _read_observations(self, host: str, repair_flow_id: str | None = None) -> backend_checks.Observations:
+        before, answers, after, confirmed, _ = self._read_twice([host])
         if confirmed[host].refusal is not None:
             raise FinalDriverError(f"Backend {host} did not report its inventory: {confirmed[host].refusal}")
         return backend_checks.Observations(
             host, before, answers[host], after, confirmed[host], repair_flow_id=repair_flow_id
         )
 
-    def _read(
+    def _read_twice(
         self, hosts: list[str]
     ) -> tuple[
         DatabaseSnapshot,
@@ -127,13 +132,13 @@ class Auditor:
             if not self.database.is_sqlite:
                 # By default each statement would see a state of its own.
                 session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
-            return database_snapshot.read(session)
+            return database_snapshot.read_database(session)
 
     def _read_backends(self, hosts: list[str]) -> dict[str, BackendSnapshot]:
         if not hosts:
             return {}
         with ThreadPoolExecutor(min(8, len(hosts)), thread_name_prefix="audit") as pool:
-            snapshots = pool.map(lambda name: backend_snapshot.read(self.drivers[name]), hosts)
+            snapshots = pool.map(lambda name: backend_snapshot.read_backend(self.drivers[name]), hosts)
             return dict(zip(hosts, snapshots, strict=True))
 
 
@@ -151,28 +156,28 @@ def _find_unknown_backends(after: DatabaseSnapshot, drivers: Mapping[str, Storag
     ]
 
 
-def _coverage(
+def _describe_coverage(
     after: DatabaseSnapshot, confirmed: Mapping[str, BackendSnapshot], host: str | None
 ) -> list[BackendCoverage]:
-    found = []
+    coverage = []
     for name in sorted(after.backends | confirmed.keys()):
         if host not in (None, name):
             continue
         snapshot = confirmed.get(name)
         if snapshot is None:
-            found.append(BackendCoverage(name, False, "Another process serves it: audit there."))
+            coverage.append(BackendCoverage(name, False, "Another process serves it: audit there."))
         elif snapshot.refusal is not None:
-            found.append(BackendCoverage(name, False, snapshot.refusal))
+            coverage.append(BackendCoverage(name, False, snapshot.refusal))
         elif not snapshot.is_complete:
-            found.append(
+            coverage.append(
                 BackendCoverage(name, True, "It reports problems, so nothing on it is reported as missing.")
             )
         elif not snapshot.is_detailed:
-            found.append(
+            coverage.append(
                 BackendCoverage(
                     name, True, "It does not report sizes and groups, so these were not compared."
                 )
             )
         else:
-            found.append(BackendCoverage(name, True))
-    return found
+            coverage.append(BackendCoverage(name, True))
+    return coverage

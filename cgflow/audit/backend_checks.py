@@ -15,7 +15,7 @@ from functools import cached_property
 
 from cgflow.audit.backend_snapshot import BackendSnapshot
 from cgflow.audit.database_snapshot import DatabaseSnapshot, Row
-from cgflow.audit.findings import Finding, of_row
+from cgflow.audit.findings import Finding, finding_about_row
 from cgflow.drivers.contract import Inventory, VolumeDetails
 from cgflow.status import Status, Trait, statuses_with
 
@@ -53,43 +53,43 @@ class Observations:
         )
         return frozenset().union(*names)
 
-    def unchanged(self, noun: str) -> Iterator[Row]:
+    def unchanged_rows(self, noun: str) -> Iterator[Row]:
         """Yield this backend's records of a type that no flow changed between the reads or can change now."""
-        for row in self.after.of(noun):
+        for row in self.after.rows_of_type(noun):
             earlier = self.before.resources.get(row.id)
             if row.host == self.host and earlier is not None and self._is_unchanged(earlier, row):
                 yield row
 
     def _is_unchanged(self, earlier: Row, row: Row) -> bool:
         return (
-            earlier.touched == row.touched
+            earlier.fields_changed_by_flows == row.fields_changed_by_flows
             and row.claimed_by in (None, self.repair_flow_id)
-            and not self._is_open(self.before, row.flow_id)
-            and not self._is_open(self.after, row.flow_id)
+            and not self._is_flow_open(self.before, row.flow_id)
+            and not self._is_flow_open(self.after, row.flow_id)
         )
 
-    def _is_open(self, rows: DatabaseSnapshot, flow_id: str | None) -> bool:
+    def _is_flow_open(self, rows: DatabaseSnapshot, flow_id: str | None) -> bool:
         return flow_id in rows.open_flows and flow_id != self.repair_flow_id
 
 
-def compare(observations: Observations) -> Iterator[Finding]:
+def compare_with_backend(observations: Observations) -> Iterator[Finding]:
     """Return all differences between the records and the backend."""
-    yield from _find_problems(observations)
+    yield from _find_reported_problems(observations)
     if observations.confirmed.refusal is not None:
         return
     yield from find_orphans(observations)
-    yield from _find_rolled_back(observations)
-    yield from _find_exports(observations)
+    yield from _find_rolled_back_objects(observations)
+    yield from _find_unpermitted_exports(observations)
     if observations.answer.is_complete:
         yield from _find_missing(observations)
     if observations.answer.is_detailed:
-        for row in observations.unchanged("volume"):
+        for row in observations.unchanged_rows("volume"):
             details = observations.answer.volumes.get(row.id)
             if details is not None and not row.was_rolled_back:
-                yield from _find_differences(row, details)
+                yield from _find_size_and_group_differences(row, details)
 
 
-def _find_problems(observations: Observations) -> Iterator[Finding]:
+def _find_reported_problems(observations: Observations) -> Iterator[Finding]:
     host = observations.host
     if observations.confirmed.refusal is not None:
         message = f"Backend {host} did not report its inventory: {observations.confirmed.refusal}"
@@ -104,28 +104,32 @@ def _find_problems(observations: Observations) -> Iterator[Finding]:
 
 
 def _find_missing(observations: Observations) -> Iterator[Finding]:
-    for kind, row, is_there in _with_presence(observations, observations.answer.inventory):
+    for kind, row, is_there in _unchanged_rows_with_presence(observations, observations.answer.inventory):
         if not is_there and not row.was_rolled_back and not _is_in_error(row):
-            message = f"{_name(row)} is {row.status}, but backend {row.host} does not have it."
-            yield of_row(f"{kind}.missing", row, message)
+            message = f"{_describe_row(row)} is {row.status}, but backend {row.host} does not have it."
+            yield finding_about_row(f"{kind}.missing", row, message)
 
 
-def _find_rolled_back(observations: Observations) -> Iterator[Finding]:
+def _find_rolled_back_objects(observations: Observations) -> Iterator[Finding]:
     """Return the resources that were undone or abandoned, by their records, but exist on the backend."""
-    for kind, row, is_there in _with_presence(observations, observations.confirmed.inventory):
+    for kind, row, is_there in _unchanged_rows_with_presence(observations, observations.confirmed.inventory):
         if is_there and row.was_rolled_back:
-            message = f"{_name(row)} is {row.status} and consumes no quota, but backend {row.host} has it."
-            yield of_row(f"{kind}.given_up", row, message)
+            message = (
+                f"{_describe_row(row)} is {row.status} and consumes no quota, but backend {row.host} has it."
+            )
+            yield finding_about_row(f"{kind}.given_up", row, message)
 
 
-def _with_presence(observations: Observations, inventory: Inventory) -> Iterator[tuple[str, Row, bool]]:
+def _unchanged_rows_with_presence(
+    observations: Observations, inventory: Inventory
+) -> Iterator[tuple[str, Row, bool]]:
     """Yield each unchanged record, its kind in the codes of findings, and whether the inventory has it."""
     for noun, kind, present in (
         ("consistencygroup", "group", inventory.groups),
         ("volume", "volume", inventory.volumes),
         ("snapshot", "snapshot", inventory.snapshots),
     ):
-        for row in observations.unchanged(noun):
+        for row in observations.unchanged_rows(noun):
             yield kind, row, row.id in present
 
 
@@ -142,23 +146,27 @@ def find_orphans(observations: Observations) -> Iterator[Finding]:
     there = observations.confirmed.inventory
     known = observations.after.resources.keys() | observations.ids_in_flows
     for id_ in sorted(there.groups - known):
-        yield _orphan(observations, "group.orphan", id_, "consistency group", noun="consistencygroup")
+        yield _orphan_finding(observations, "group.orphan", id_, "consistency group", noun="consistencygroup")
     for id_ in sorted(there.volumes - known):
         details = observations.confirmed.volumes.get(id_)
-        facts = {"size": _size_gib(details), "group_id": details.group_id} if details is not None else {}
-        yield _orphan(observations, "volume.orphan", id_, "a volume", noun="volume", **facts)
+        facts = (
+            {"size": _round_up_to_gib(details), "group_id": details.group_id} if details is not None else {}
+        )
+        yield _orphan_finding(observations, "volume.orphan", id_, "a volume", noun="volume", **facts)
     for id_ in sorted(there.snapshots - known):
-        snapshot = observations.confirmed.copies.get(id_)
+        snapshot = observations.confirmed.snapshots.get(id_)
         facts = dict(vars(snapshot)) if snapshot is not None else {}
-        of = f" of volume {snapshot.volume_id}" if snapshot is not None else ""
-        yield _orphan(observations, "snapshot.orphan", id_, f"a snapshot{of}", noun="snapshot", **facts)
+        rows_of_type = f" of volume {snapshot.volume_id}" if snapshot is not None else ""
+        yield _orphan_finding(
+            observations, "snapshot.orphan", id_, f"a snapshot{rows_of_type}", noun="snapshot", **facts
+        )
     for id_ in sorted(there.restores - observations.ids_in_flows):
-        yield _orphan(
+        yield _orphan_finding(
             observations, "restore.kept", id_, "the content of volumes from before restore", noun="volume"
         )
 
 
-def _orphan(
+def _orphan_finding(
     observations: Observations, code: str, id_: str, what: str, *, noun: str, **facts: object
 ) -> Finding:
     message = f"Backend {observations.host} has {what} {id_}, which no record and no open flow knows."
@@ -167,47 +175,57 @@ def _orphan(
     )
 
 
-def _find_exports(observations: Observations) -> Iterator[Finding]:
+def _find_unpermitted_exports(observations: Observations) -> Iterator[Finding]:
     exported = observations.confirmed.inventory.exports
-    for row in observations.unchanged("snapshot"):
+    for row in observations.unchanged_rows("snapshot"):
         earlier = observations.before.resources[row.id]
         if (
             row.id in exported
             and row.status not in statuses_with("snapshot", Trait.USABLE)
             and earlier.status == row.status
         ):
-            yield of_row("snapshot.exported", row, f"{_name(row)} is {row.status}, but is exported.")
+            yield finding_about_row(
+                "snapshot.exported", row, f"{_describe_row(row)} is {row.status}, but is exported."
+            )
 
 
-def _find_differences(row: Row, details: VolumeDetails) -> Iterator[Finding]:
+def _find_size_and_group_differences(row: Row, details: VolumeDetails) -> Iterator[Finding]:
     # Show bytes if rounding to GiB would hide the difference from the record.
-    actual_size = f"{details.size_bytes} bytes" if details.size_bytes % GIB else f"{_size_gib(details)} GiB"
+    actual_size = (
+        f"{details.size_bytes} bytes" if details.size_bytes % GIB else f"{_round_up_to_gib(details)} GiB"
+    )
     size = f"has {actual_size} on backend {row.host}, but {row.size} GiB by its record"
     if details.size_bytes < row.size * GIB:
-        yield of_row(
-            "volume.smaller", row, f"{_name(row)} {size}.", size=_size_gib(details), group_id=details.group_id
+        yield finding_about_row(
+            "volume.smaller",
+            row,
+            f"{_describe_row(row)} {size}.",
+            size=_round_up_to_gib(details),
+            group_id=details.group_id,
         )
     elif details.size_bytes > row.size * GIB:
-        yield of_row("volume.larger", row, f"{_name(row)} {size}.", size=_size_gib(details))
+        yield finding_about_row(
+            "volume.larger", row, f"{_describe_row(row)} {size}.", size=_round_up_to_gib(details)
+        )
     if row.group_gone:
-        message = f"{_name(row)} names consistency group {row.group_id}, which is deleted."
-        yield of_row("volume.group_gone", row, message, group_id=details.group_id)
+        message = f"{_describe_row(row)} names consistency group {row.group_id}, which is deleted."
+        yield finding_about_row("volume.group_gone", row, message, group_id=details.group_id)
     elif details.group_id != row.group_id:
         message = (
-            f"{_name(row)} is in {_group(row.group_id)} by its record, but in {_group(details.group_id)} on "
-            f"backend {row.host}."
+            f"{_describe_row(row)} is in {_describe_group(row.group_id)} by its record, "
+            f"but in {_describe_group(details.group_id)} on backend {row.host}."
         )
-        yield of_row("volume.elsewhere", row, message, group_id=details.group_id)
+        yield finding_about_row("volume.elsewhere", row, message, group_id=details.group_id)
 
 
-def _size_gib(details: VolumeDetails) -> int:
+def _round_up_to_gib(details: VolumeDetails) -> int:
     """Return a size in GiB, rounded up."""
     return -(-details.size_bytes // GIB)
 
 
-def _group(group_id: str | None) -> str:
+def _describe_group(group_id: str | None) -> str:
     return "no consistency group" if group_id is None else f"consistency group {group_id}"
 
 
-def _name(row: Row) -> str:
+def _describe_row(row: Row) -> str:
     return f"{row.noun} {row.id}" + (f" ({row.name})" if row.name else "")

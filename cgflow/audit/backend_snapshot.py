@@ -27,7 +27,7 @@ class BackendSnapshot:
 
     inventory: Inventory
     volumes: Mapping[str, VolumeDetails]
-    copies: Mapping[str, SnapshotDetails]
+    snapshots: Mapping[str, SnapshotDetails]
     is_detailed: bool
     refusal: str | None = None
 
@@ -40,7 +40,7 @@ class BackendSnapshot:
         return self.refusal is None and not self.inventory.problems
 
 
-def read(driver: StorageDriver) -> BackendSnapshot:
+def read_backend(driver: StorageDriver) -> BackendSnapshot:
     """Return a backend's inventory, or the reason why it could not report one."""
     try:
         if isinstance(driver, SupportsDetailedInventory):
@@ -66,4 +66,6 @@ def intersect(first: BackendSnapshot, second: BackendSnapshot) -> BackendSnapsho
         one.restores & other.restores,
         problems,
     )
-    return BackendSnapshot(inventory, second.volumes, second.copies, first.is_detailed and second.is_detailed)
+    return BackendSnapshot(
+        inventory, second.volumes, second.snapshots, first.is_detailed and second.is_detailed
+    )

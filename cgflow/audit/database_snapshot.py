@@ -56,7 +56,7 @@ class Row:
     members: int | None = None
 
     @property
-    def touched(self) -> tuple[object, ...]:
+    def fields_changed_by_flows(self) -> tuple[object, ...]:
         """The fields that flows change: a flow cannot begin and end without changing one of them."""
         return (
             *(self.claimed_by, self.flow_id, self.consumes_quota, self.was_rolled_back),
@@ -123,33 +123,40 @@ class DatabaseSnapshot:
     usages: Mapping[tuple[str, str], Usage]
     reservations: tuple[ReservedAmount, ...]
     attachments_of_deleted: tuple[tuple[str, str], ...]
-    offers: tuple[tuple[str, str, bool], ...]
+    transfers: tuple[tuple[str, str, bool], ...]
     backends: frozenset[str]
 
-    def of(self, noun: str) -> Iterator[Row]:
+    def rows_of_type(self, noun: str) -> Iterator[Row]:
         """Return the records of one resource type."""
         return (row for row in self.resources.values() if row.noun == noun)
 
 
-def read(session: Session) -> DatabaseSnapshot:
+def read_database(session: Session) -> DatabaseSnapshot:
     """Read the snapshot in the session's transaction. Statements: 10."""
     resources = [
-        *_rows(session, "consistencygroup", _groups()),
-        *_rows(session, "volume", _volumes()),
-        *_rows(session, "cgsnapshot", _cgsnapshots()),
-        *_rows(session, "snapshot", _snapshots()),
+        *_read_rows(session, "consistencygroup", _select_groups()),
+        *_read_rows(session, "volume", _select_volumes()),
+        *_read_rows(session, "cgsnapshot", _select_cgsnapshots()),
+        *_read_rows(session, "snapshot", _select_snapshots()),
     ]
     is_open = Flow.state.in_(OPEN)
-    flows = [_flow(row) for row in session.execute(select(*_FLOW).where(is_open)).mappings()]
+    flows = [_build_open_flow(row) for row in session.execute(select(*_FLOW).where(is_open)).mappings()]
     usages = select(QuotaUsage.project_id, QuotaUsage.resource, QuotaUsage.in_use, QuotaUsage.reserved)
-    held = (Reservation.state == ReservationState.RESERVED) | is_open
+    is_relevant = (Reservation.state == ReservationState.RESERVED) | is_open
     return DatabaseSnapshot(
         resources={row.id: row for row in resources},
         open_flows={flow.id: flow for flow in flows},
         usages={(project, name): Usage(*counted) for project, name, *counted in session.execute(usages)},
-        reservations=tuple(_held(row) for row in session.execute(_reservations().where(held)).mappings()),
-        attachments_of_deleted=tuple((id_, volume) for id_, volume in session.execute(_attached_to_gone())),
-        offers=tuple((id_, volume, bool(waits)) for id_, volume, waits in session.execute(_offers())),
+        reservations=tuple(
+            _build_reserved_amount(row)
+            for row in session.execute(_select_reservations().where(is_relevant)).mappings()
+        ),
+        attachments_of_deleted=tuple(
+            (id_, volume) for id_, volume in session.execute(_select_attachments_of_deleted_volumes())
+        ),
+        transfers=tuple(
+            (id_, volume, bool(waits)) for id_, volume, waits in session.execute(_select_transfers())
+        ),
         backends=frozenset(session.scalars(select(Backend.name))),
     )
 
@@ -163,25 +170,25 @@ _FLOW = [
 ]
 
 
-def _common(model: Any) -> list[ColumnElement[Any]]:
+def _common_columns(model: Any) -> list[ColumnElement[Any]]:
     names = ("id", "name", "project_id", "status", "claimed_by", "flow_id", "consumes_quota")
     return [getattr(model, name) for name in names]
 
 
-def _groups() -> Select[Any]:
-    return select(*_common(ConsistencyGroup), ConsistencyGroup.host).where(~ConsistencyGroup.deleted)
+def _select_groups() -> Select[Any]:
+    return select(*_common_columns(ConsistencyGroup), ConsistencyGroup.host).where(~ConsistencyGroup.deleted)
 
 
-def _volumes() -> Select[Any]:
+def _select_volumes() -> Select[Any]:
     group = aliased(ConsistencyGroup)
     return (
         select(
-            *_common(Volume),
+            *_common_columns(Volume),
             Volume.host,
             Volume.size,
             VolumeType.name.label("type_name"),
             Volume.consistencygroup_id.label("group_id"),
-            _is_gone(Volume.consistencygroup_id, group).label("group_gone"),
+            _is_deleted_or_missing(Volume.consistencygroup_id, group).label("group_gone"),
         )
         .outerjoin(VolumeType, VolumeType.id == Volume.volume_type_id)
         .outerjoin(group, group.id == Volume.consistencygroup_id)
@@ -189,11 +196,11 @@ def _volumes() -> Select[Any]:
     )
 
 
-def _cgsnapshots() -> Select[Any]:
+def _select_cgsnapshots() -> Select[Any]:
     group = aliased(ConsistencyGroup)
     return (
         select(
-            *_common(Cgsnapshot),
+            *_common_columns(Cgsnapshot),
             group.host,
             Cgsnapshot.consistencygroup_id.label("group_id"),
             group.deleted.label("group_gone"),
@@ -204,19 +211,19 @@ def _cgsnapshots() -> Select[Any]:
     )
 
 
-def _snapshots() -> Select[Any]:
+def _select_snapshots() -> Select[Any]:
     group = aliased(ConsistencyGroup)
     return (
         select(
-            *_common(Snapshot),
+            *_common_columns(Snapshot),
             Volume.host,
             Snapshot.size,
             VolumeType.name.label("type_name"),
             Volume.consistencygroup_id.label("group_id"),
             Snapshot.volume_id,
             Snapshot.cgsnapshot_id,
-            _is_gone(Volume.consistencygroup_id, group).label("group_gone"),
-            _is_gone(Snapshot.cgsnapshot_id, Cgsnapshot).label("cgsnapshot_gone"),
+            _is_deleted_or_missing(Volume.consistencygroup_id, group).label("group_gone"),
+            _is_deleted_or_missing(Snapshot.cgsnapshot_id, Cgsnapshot).label("cgsnapshot_gone"),
         )
         .join(Volume, Volume.id == Snapshot.volume_id)
         .outerjoin(group, group.id == Volume.consistencygroup_id)
@@ -226,7 +233,7 @@ def _snapshots() -> Select[Any]:
     )
 
 
-def _is_gone(named: Any, there: Any) -> Any:
+def _is_deleted_or_missing(named: Any, there: Any) -> Any:
     """Return the condition that a row references one that is deleted or missing.
 
     An administrator may have removed a row by hand.
@@ -234,7 +241,7 @@ def _is_gone(named: Any, there: Any) -> Any:
     return named.is_not(None) & (there.id.is_(None) | there.deleted)
 
 
-def _reservations() -> Any:
+def _select_reservations() -> Any:
     return select(
         Reservation.id.label("flow_id"),
         Flow.state.label("flow_state"),
@@ -245,7 +252,7 @@ def _reservations() -> Any:
     ).join(Flow, Flow.id == Reservation.id)
 
 
-def _attached_to_gone() -> Any:
+def _select_attachments_of_deleted_volumes() -> Any:
     return (
         select(Attachment.id, Attachment.volume_id)
         .join(Volume, Volume.id == Attachment.volume_id)
@@ -253,7 +260,7 @@ def _attached_to_gone() -> Any:
     )
 
 
-def _offers() -> Any:
+def _select_transfers() -> Any:
     waits = (~Volume.deleted) & (Volume.status == "awaiting-transfer")
     return (
         select(Transfer.id, Transfer.volume_id, waits)
@@ -262,42 +269,42 @@ def _offers() -> Any:
     )
 
 
-def _rows(session: Session, noun: str, statement: Select[Any]) -> Iterator[Row]:
-    for found in session.execute(statement).mappings():
-        columns = dict(found)
+def _read_rows(session: Session, noun: str, statement: Select[Any]) -> Iterator[Row]:
+    for mapping in session.execute(statement).mappings():
+        columns = dict(mapping)
         columns["consumes_quota"] = bool(columns["consumes_quota"])
-        for question in ("group_gone", "cgsnapshot_gone"):
-            columns[question] = bool(columns.get(question))
-        columns["members"] = _members(columns.get("members"))
+        for flag in ("group_gone", "cgsnapshot_gone"):
+            columns[flag] = bool(columns.get(flag))
+        columns["members"] = _count_members(columns.get("members"))
         yield Row(noun=noun, **columns)
 
 
-def _members(evidence: Any) -> int | None:
-    message = evidence.get("members") if isinstance(evidence, Mapping) else None
-    return message if isinstance(message, int) else None
+def _count_members(evidence: Any) -> int | None:
+    count = evidence.get("members") if isinstance(evidence, Mapping) else None
+    return count if isinstance(count, int) else None
 
 
-def _flow(columns: Mapping[Any, Any]) -> OpenFlow:
-    taken = dict(columns)
-    given = [taken.pop(name) for name in ("resource_id", "group_id", "shape", "symbols")]
-    taken["state"] = FlowState(taken["state"])
-    return OpenFlow(**taken, names=frozenset({taken["id"], *_strings(given)}))
+def _build_open_flow(columns: Mapping[Any, Any]) -> OpenFlow:
+    values = dict(columns)
+    sources = [values.pop(name) for name in ("resource_id", "group_id", "shape", "symbols")]
+    values["state"] = FlowState(values["state"])
+    return OpenFlow(**values, names=frozenset({values["id"], *_collect_strings(sources)}))
 
 
-def _strings(value: Any) -> Iterator[str]:
+def _collect_strings(value: Any) -> Iterator[str]:
     """Yield every string in a JSON value, including keys: a flow may change any resource whose id it has."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping):
         for key, inner in value.items():
             yield str(key)
-            yield from _strings(inner)
+            yield from _collect_strings(inner)
     elif isinstance(value, list | tuple):
         for inner in value:
-            yield from _strings(inner)
+            yield from _collect_strings(inner)
 
 
-def _held(columns: Mapping[Any, Any]) -> ReservedAmount:
+def _build_reserved_amount(columns: Mapping[Any, Any]) -> ReservedAmount:
     states = {
         "flow_state": FlowState(columns["flow_state"]),
         "state": ReservationState(columns["state"]),

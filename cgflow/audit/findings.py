@@ -36,14 +36,14 @@ class FindingKind:
         return self.repair_method is not RepairMethod.BY_HAND
 
 
-def _kinds(*kinds: FindingKind) -> dict[str, FindingKind]:
+def _index_by_code(*kinds: FindingKind) -> dict[str, FindingKind]:
     return {kind.code: kind for kind in kinds}
 
 
 _RECORDS, _REMOVAL, _CONFORMING = RepairMethod.RECORDS, RepairMethod.REMOVAL, RepairMethod.CONFORMING
 _BY_HAND = RepairMethod.BY_HAND
 
-KINDS = _kinds(
+KINDS = _index_by_code(
     FindingKind(
         "volume.missing",
         "volume",
@@ -337,7 +337,7 @@ class Finding:
         return f"{self.id}: {self.message}"
 
 
-def of_row(code: str, row: Row, message: str, *, noun: str | None = None, **facts: Any) -> Finding:
+def finding_about_row(code: str, row: Row, message: str, *, noun: str | None = None, **facts: Any) -> Finding:
     """Return a finding about a record."""
     return Finding(
         code=code,

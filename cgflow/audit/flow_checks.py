@@ -15,7 +15,7 @@ VersionLookup = Callable[[str], int]
 """Returns this build's version of an operation. Raises: FlowMismatch, if it has none."""
 
 
-def no_operations(operation: str) -> int:
+def reject_every_operation(operation: str) -> int:
     """Know no operation: for audits of the storage alone. Raises: FlowMismatch."""
     raise FlowMismatch(f"No operation is known, {operation} neither.")
 
@@ -24,7 +24,7 @@ ActiveFlows = Callable[[], frozenset[str]]
 """Returns the flows that this process runs, has queued, or will take up once their owner is fenced."""
 
 
-def compare(
+def find_stuck_flows(
     before: DatabaseSnapshot,
     after: DatabaseSnapshot,
     *,
@@ -44,28 +44,36 @@ def compare(
     for flow in after.open_flows.values():
         earlier = before.open_flows.get(flow.id)
         if flow.has_failed_undo:
-            yield _of(flow, "flow.undo_failed", f"could not be undone. {_waits_for(flow)}")
+            yield _finding_about_flow(
+                flow, "flow.undo_failed", f"could not be undone. {_describe_undo_retry(flow)}"
+            )
         if flow.state is FlowState.ROLLBACK_FAILED:
             continue
         if not _has_definition(flow, version_of):
-            yield _of(flow, "flow.unknown", f"is of version {flow.version}, which this build does not have")
+            yield _finding_about_flow(
+                flow, "flow.unknown", f"is of version {flow.version}, which this build does not have"
+            )
         elif flow.is_failing and (flow.id in active_flow_ids or flow.conductor != conductor):
             if earlier is not None and earlier.is_failing:
-                yield _of(flow, "flow.failing", f"is running and goes on failing. {flow.reason}".rstrip("."))
+                yield _finding_about_flow(
+                    flow, "flow.failing", f"is running and goes on failing. {flow.reason}".rstrip(".")
+                )
         elif earlier is None or (earlier.epoch, earlier.reason) != (flow.epoch, flow.reason):
             continue
-        elif flow.id not in active_flow_ids and _is_left(flow, conductor, old):
+        elif flow.id not in active_flow_ids and _is_active_nowhere(flow, conductor, old):
             why = f": {flow.reason}" if flow.reason else ""
-            yield _of(flow, "flow.standing", f"is {flow.state}, but no conductor is running it{why}")
+            yield _finding_about_flow(
+                flow, "flow.standing", f"is {flow.state}, but no conductor is running it{why}"
+            )
 
 
-def _waits_for(flow: OpenFlow) -> str:
+def _describe_undo_retry(flow: OpenFlow) -> str:
     if flow.state is FlowState.ROLLBACK_FAILED:
         return waits_for(flow.id, flow.undo_at).removesuffix(".")
     return "The undo is being tried again now"
 
 
-def _is_left(flow: OpenFlow, conductor: str, old: datetime) -> bool:
+def _is_active_nowhere(flow: OpenFlow, conductor: str, old: datetime) -> bool:
     """Return whether a flow that is not active here is active nowhere.
 
     It has a reason, it was ours, or no conductor has taken it for long.
@@ -82,6 +90,6 @@ def _has_definition(flow: OpenFlow, version_of: VersionLookup) -> bool:
         return False
 
 
-def _of(flow: OpenFlow, code: str, what: str) -> Finding:
+def _finding_about_flow(flow: OpenFlow, code: str, what: str) -> Finding:
     message = f"Flow {flow.id} ({flow.operation}) {what}."
     return Finding(code=code, subject=flow.id, message=message, noun="flow", name=flow.operation)

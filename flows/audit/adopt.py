@@ -65,7 +65,9 @@ def adopt(
     with runtime.database.write() as session:
         kind = _find_type(session, target.volume_type)
         usage.lock_all(session)
-        adoption = _Adoption(runtime, context, session, target, kind, sizes, database_snapshot.read(session))
+        adoption = _Adoption(
+            runtime, context, session, target, kind, sizes, database_snapshot.read_database(session)
+        )
         outcome = {**refused, **dict(adoption.adopt(ordered))}
     for one in ordered:
         if outcome[one.id] is None:

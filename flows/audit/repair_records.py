@@ -60,7 +60,7 @@ def repair(runtime: Runtime, context: RequestContext, findings: Iterable[Finding
         for row in sorted(found, key=lambda row: (row.noun, row.id)):
             _lock(session, row)
         usage.lock_all(session)
-        rows = database_snapshot.read(session)
+        rows = database_snapshot.read_database(session)
         settings = runtime.settings
         shared = RecordRepair(
             session,
@@ -78,7 +78,9 @@ def repair(runtime: Runtime, context: RequestContext, findings: Iterable[Finding
 def _repair_each(repair: RecordRepair, findings: list[Finding]) -> Iterator[tuple[str, str | None]]:
     current = {
         one.id: one
-        for one in database_checks.compare(repair.rows, no_snapshot_gb_quota=repair.no_snapshot_gb_quota)
+        for one in database_checks.find_contradictions(
+            repair.rows, no_snapshot_gb_quota=repair.no_snapshot_gb_quota
+        )
     }
     for seen in findings:
         if seen.code in _BACKEND_CODES:
@@ -109,7 +111,7 @@ def _is_untouched(finding: Finding, rows: DatabaseSnapshot) -> bool:
     now = rows.resources.get(row.id) if row is not None else None
     if row is None or now is None:
         return False
-    return (now.touched, now.status) == (row.touched, row.status)
+    return (now.fields_changed_by_flows, now.status) == (row.fields_changed_by_flows, row.status)
 
 
 def _mark_missing(repair: RecordRepair, finding: Finding) -> None:
@@ -166,7 +168,7 @@ def _recreate_cgsnapshot(repair: RecordRepair, finding: Finding) -> None:
 
 def _settle_status(repair: RecordRepair, finding: Finding) -> None:
     row = _row_of(finding)
-    rest = database_checks.settled_status(row)
+    rest = database_checks.status_without_flow(row)
     REPOSITORIES[row.noun].update_unclaimed(
         repair.session, row.id, status=rest.value, reason=repair.reason_for(finding)
     )
@@ -174,7 +176,7 @@ def _settle_status(repair: RecordRepair, finding: Finding) -> None:
 
 def _release_claim(repair: RecordRepair, finding: Finding) -> None:
     row, rows = _row_of(finding), REPOSITORIES[_row_of(finding).noun]
-    holder, rest = str(row.claimed_by), database_checks.settled_status(row)
+    holder, rest = str(row.claimed_by), database_checks.status_without_flow(row)
     if rest == row.status:
         rows.release(repair.session, [row.id], holder)
     else:

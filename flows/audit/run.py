@@ -24,7 +24,7 @@ def orphans(runtime: Runtime, host: str, code: str) -> list[Finding]:
     """
     if host not in runtime.drivers:
         raise InvalidState(f"Another process serves backend {host}. Send the request to that process.")
-    return [one for one in _auditor(runtime).orphans(host) if one.code == code]
+    return [one for one in _auditor(runtime).find_orphans(host) if one.code == code]
 
 
 def _auditor(runtime: Runtime) -> Auditor:

@@ -70,7 +70,7 @@ class VerifyFinding(Task):
         finding_id: str,
     ) -> None:
         auditor = Auditor(database, settings, drivers)
-        if not auditor.still_holds(host, finding_id, flow_id):
+        if not auditor.finding_still_exists(host, finding_id, flow_id):
             raise InvalidState(
                 f"Finding {finding_id} no longer holds, or a flow is changing its resource. Audit again."
             )

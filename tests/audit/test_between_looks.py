@@ -68,7 +68,7 @@ def test_with_one_look_it_would_be_taken_for_drift(tmp_path: Path, monkeypatch: 
         for operation, code in (("volume.create", "volume.orphan"), ("volume.extend", "volume.larger")):
             happening = happenings(w, operation, 1)
             with monkeypatch.context() as patch:
-                patch.setattr(Auditor, "_read", once)
+                patch.setattr(Auditor, "_read_twice", once)
                 w.driver.happening = happening
                 assert [one.code for one in audit(w.runtime).findings] == [code]
             assert w.faults() == []
