@@ -19,7 +19,7 @@ from cgflow.cli.exit_codes import ExitCode
 )
 @click.option(
     "--repair",
-    "wanted",
+    "selected",
     multiple=True,
     metavar="WHAT",
     help="What to repair: the code or the id of a finding, 'safe', or 'adopt' for objects on backends that "
@@ -35,7 +35,7 @@ def audit(
     ctx: click.Context,
     context: CliContext,
     backend: str | None,
-    wanted: tuple[str, ...],
+    selected: tuple[str, ...],
     into_project: str | None,
     volume_type: str | None,
     is_applied: bool,
@@ -44,47 +44,47 @@ def audit(
 
     The changes of running flows are not reported. The exit code is 0 if all agree, 6 if something differs.
     """
-    if is_applied and not wanted:
+    if is_applied and not selected:
         raise click.UsageError("--apply needs --repair, which names what to repair.")
     client = context.client.audit
-    if wanted:
-        found = client.repair(
-            list(wanted),
+    if selected:
+        report = client.repair(
+            list(selected),
             dry_run=not is_applied,
             backend=backend,
             project_id=into_project,
             volume_type=volume_type,
         )
     else:
-        found = client.fetch_report(backend)
-    output: dict[str, Any] = {"audit": found}
-    left = found
+        report = client.fetch_report(backend)
+    output: dict[str, Any] = {"audit": report}
+    remaining = report
     if is_applied:
-        output["flows"], left = _follow_repairs(context, found, backend)
-        output["left"] = left
+        output["flows"], remaining = _follow_repairs(context, report, backend)
+        output["left"] = remaining
     if context.out.as_json:
         context.out.json(output)
     else:
-        for line in _lines(found, output):
+        for line in _report_lines(report, output):
             context.out.line(line)
-    if left["findings"]:
+    if remaining["findings"]:
         ctx.exit(ExitCode.DRIFT)
 
 
 def _follow_repairs(
-    context: CliContext, found: dict[str, Any], backend: str | None
+    context: CliContext, report: dict[str, Any], backend: str | None
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Follow all repairs to their ends, also those that wait for others; return the flows and the last audit.
 
-    The results of the waiting repairs replace theirs in ``found``. Raises: ServiceUnreachable.
+    The results of the waiting repairs replace theirs in ``report``. Raises: ServiceUnreachable.
     """
     audit, flows = context.client.audit, []
-    repairs = {one["finding_id"]: one for one in found["repairs"]}
-    begun = found["repairs"]
+    repairs = {one["finding_id"]: one for one in report["repairs"]}
+    begun = report["repairs"]
     while True:
         flows += [_follow_flow(context, one["flow_id"]) for one in begun if one["flow_id"]]
-        left = audit.fetch_report(backend)
-        remaining_ids = {one["id"] for one in left["findings"]}
+        remaining = audit.fetch_report(backend)
+        remaining_ids = {one["id"] for one in remaining["findings"]}
         waiting = [one["finding_id"] for one in begun if one["state"] == "later"]
         # In each round at least one repair does not wait, so the loop ends.
         waiting = [id_ for id_ in waiting if id_ in remaining_ids]
@@ -92,8 +92,8 @@ def _follow_repairs(
             break
         begun = audit.repair(waiting, dry_run=False, backend=backend)["repairs"]
         repairs |= {one["finding_id"]: one for one in begun}
-    found["repairs"] = list(repairs.values())
-    return flows, left
+    report["repairs"] = list(repairs.values())
+    return flows, remaining
 
 
 def _follow_flow(context: CliContext, flow_id: str) -> dict[str, Any]:
@@ -107,23 +107,24 @@ def _follow_flow(context: CliContext, flow_id: str) -> dict[str, Any]:
             return flow
 
 
-def _lines(found: dict[str, Any], output: dict[str, Any]) -> Iterator[str]:
-    for backend in found["backends"]:
+def _report_lines(report: dict[str, Any], output: dict[str, Any]) -> Iterator[str]:
+    for backend in report["backends"]:
         how = "compared" if backend["compared"] else "not compared"
-        yield f"Backend {backend['name']}: {how}.{_with_space(backend['reason'])}"
-    yield from _findings(found)
-    for one in found.get("repairs", ()):
+        yield f"Backend {backend['name']}: {how}.{_with_leading_space(backend['reason'])}"
+    yield from _finding_lines(report)
+    for one in report.get("repairs", ()):
         flow = f" by flow {one['flow_id']}" if one["flow_id"] else ""
-        yield f"{one['finding_id']}: {one['state']}{flow}.{_with_space(one['reason'])}"
+        yield f"{one['finding_id']}: {one['state']}{flow}.{_with_leading_space(one['reason'])}"
     for flow in output.get("flows", ()):
-        yield f"Flow {flow['id']} ({flow['operation']}): {flow['state']}.{_with_space(flow.get('reason'))}"
+        reason = _with_leading_space(flow.get("reason"))
+        yield f"Flow {flow['id']} ({flow['operation']}): {flow['state']}.{reason}"
     if "left" in output:
         yield "After the repairs:"
-        yield from _findings(output["left"])
+        yield from _finding_lines(output["left"])
 
 
-def _findings(found: dict[str, Any]) -> Iterator[str]:
-    findings = sorted(found["findings"], key=lambda one: one["id"])
+def _finding_lines(report: dict[str, Any]) -> Iterator[str]:
+    findings = sorted(report["findings"], key=lambda one: one["id"])
     for code, of_kind in groupby(findings, key=lambda one: one["code"]):
         each = list(of_kind)
         yield f"{code} ({len(each)})"
@@ -143,5 +144,5 @@ def _repair_line(finding: dict[str, Any]) -> str:
     return f"{how}: {finding['repair']}"
 
 
-def _with_space(reason: str | None) -> str:
+def _with_leading_space(reason: str | None) -> str:
     return f" {reason}" if reason else ""

@@ -7,10 +7,10 @@ import click
 from cgflow.cli.context import CliContext, with_context
 from cgflow.cli.resource_commands import (
     WaitOptions,
-    add_reset_status,
-    delete_each,
+    add_reset_status_command,
+    add_wait_options,
+    delete_resources,
     report_accepted,
-    wait_options,
 )
 
 _COLUMNS = (
@@ -39,7 +39,7 @@ def cgsnapshot() -> None:
     type=click.Choice(["crash", "per-volume"]),
     help="The cut level that the backend must reach. crash: one instant for all members.",
 )
-@wait_options
+@add_wait_options
 def create(
     context: CliContext,
     name: str,
@@ -63,10 +63,10 @@ def list_(context: CliContext, all_projects: bool, status: str | None, group: st
     """List the cgsnapshots, newest first."""
     cgsnapshots = context.client.cgsnapshots
     group_id = None if group is None else context.client.consistencygroups.find(group)["id"]
-    found = cgsnapshots.select(
+    records = cgsnapshots.select(
         all_tenants=1 if all_projects else None, status=status, consistencygroup_id=group_id
     )
-    context.out.records(cgsnapshots.plural, found, _COLUMNS)
+    context.out.records(cgsnapshots.plural, records, _COLUMNS)
 
 
 @cgsnapshot.command()
@@ -81,11 +81,11 @@ def show(context: CliContext, name: str) -> None:
 @cgsnapshot.command()
 @with_context
 @click.argument("names", metavar="CGSNAPSHOT...", nargs=-1, required=True)
-@wait_options
+@add_wait_options
 def delete(context: CliContext, names: tuple[str, ...], waiting: WaitOptions) -> None:
     """Delete cgsnapshots with the snapshots in them."""
     cgsnapshots = context.client.cgsnapshots
-    delete_each(context, cgsnapshots, names, cgsnapshots.delete, waiting)
+    delete_resources(context, cgsnapshots, names, cgsnapshots.delete, waiting)
 
 
-add_reset_status(cgsnapshot, lambda client: client.cgsnapshots)
+add_reset_status_command(cgsnapshot, lambda client: client.cgsnapshots)

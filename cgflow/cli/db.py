@@ -36,7 +36,7 @@ def upgrade(context: CliContext, state_dir: Path | None, database_url: str | Non
     if state_dir is not None and database_url is None:
         before, after = _upgrade_embedded(state_dir)
     elif database_url is not None and state_dir is None:
-        before, after = _upgrade(database_url)
+        before, after = _upgrade_database(database_url)
     else:
         raise click.UsageError("Give either --state-dir or --database-url.")
     if before == after:
@@ -73,14 +73,14 @@ def stats(context: CliContext, state_dir: Path | None, database_url: str | None)
         if state_dir is not None:
             url = StateDir(state_dir).database_url
         with closing(Database(url or "")) as database:
-            found = [asdict(one) for one in statistics.read(database)]
+            rows = [asdict(one) for one in statistics.read(database)]
     except (SQLAlchemyError, ModuleNotFoundError) as error:
         # The URL is not repeated, because it may hold a password.
         raise ConfigError(
             f"The database cannot be read: {getattr(error, 'orig', None) or error}. Check its address, and "
             "bring it up to date with 'cgflow db upgrade'."
         ) from error
-    context.out.records("statistics", found, ("name", "count", "bytes"))
+    context.out.records("statistics", rows, ("name", "count", "bytes"))
 
 
 def _upgrade_embedded(state_dir: Path) -> tuple[str | None, str | None]:
@@ -88,12 +88,12 @@ def _upgrade_embedded(state_dir: Path) -> tuple[str | None, str | None]:
     directory = StateDir(state_dir)
     directory.acquire()
     try:
-        return _upgrade(directory.database_url)
+        return _upgrade_database(directory.database_url)
     finally:
         directory.release()
 
 
-def _upgrade(url: URL | str) -> tuple[str | None, str | None]:
+def _upgrade_database(url: URL | str) -> tuple[str | None, str | None]:
     """Upgrade, and return the revisions before and after. Raises: ConfigError."""
     # Imported here, so that no other command loads the database libraries.
     from sqlalchemy.exc import SQLAlchemyError

@@ -59,7 +59,7 @@ class FlowReverted(CgflowError):
         skipped = ", ".join(each["task"] for each in flow.get("skipped") or ())
         but = f" Not undone, because an operator skipped it: {skipped}." if skipped else ""
         end = undone_text(flow["operation"])
-        super().__init__(f"{flow['operation']} {end}: {_reason(flow)}{but}{_see(flow)}")
+        super().__init__(f"{flow['operation']} {end}: {_reason_sentence(flow)}{but}{_show_hint(flow)}")
 
 
 class RollbackFailed(CgflowError):
@@ -69,15 +69,15 @@ class RollbackFailed(CgflowError):
 
     def __init__(self, flow: dict[str, Any]) -> None:
         self.leftovers = list(flow.get("leftovers") or ())
-        left = "".join(f"\n  {flow_report.leftover(each)}" for each in self.leftovers)
+        left = "".join(f"\n  {flow_report.leftover_line(each)}" for each in self.leftovers)
         what = f"leftovers remain:{left}" if left else "no leftovers remain."
         super().__init__(
-            f"{flow['operation']} failed: {_reason(flow)} Undoing it failed too, {self._then(flow)}, "
-            f"and {what}{_see(flow)}"
+            f"{flow['operation']} failed: {_reason_sentence(flow)} Undoing it failed too, "
+            f"{self._describe_next_attempt(flow)}, and {what}{_show_hint(flow)}"
         )
 
     @staticmethod
-    def _then(flow: dict[str, Any]) -> str:
+    def _describe_next_attempt(flow: dict[str, Any]) -> str:
         if flow["state"] == FlowState.ABANDONED:
             return "it was abandoned"
         if flow.get("undo_at"):
@@ -95,7 +95,7 @@ class SomeFailed(CgflowError):
         self.failures = list(failures)
 
 
-def check(flow: dict[str, Any]) -> None:
+def raise_unless_succeeded(flow: dict[str, Any]) -> None:
     """Raise FlowReverted or RollbackFailed, unless an ended flow has succeeded."""
     if flow["state"] in (FlowState.ROLLBACK_FAILED, FlowState.ABANDONED):
         raise RollbackFailed(flow)
@@ -103,10 +103,10 @@ def check(flow: dict[str, Any]) -> None:
         raise FlowReverted(flow)
 
 
-def code_of(error: CgflowError) -> ExitCode:
+def exit_code_of(error: CgflowError) -> ExitCode:
     """Return the exit code of an error."""
     if isinstance(error, SomeFailed):
-        codes = {code_of(each) for _, each in error.failures}
+        codes = {exit_code_of(each) for _, each in error.failures}
         return next(code for code in _MOST_SEVERE_FIRST if code in codes)
     for kind, code in _CODES.items():
         if isinstance(error, kind):
@@ -116,7 +116,11 @@ def code_of(error: CgflowError) -> ExitCode:
 
 def error_as_json(error: CgflowError) -> dict[str, Any]:
     """Return an error as JSON for scripts."""
-    result: dict[str, Any] = {"code": error.slug, "message": error.message, "exit_code": int(code_of(error))}
+    result: dict[str, Any] = {
+        "code": error.slug,
+        "message": error.message,
+        "exit_code": int(exit_code_of(error)),
+    }
     if isinstance(error, ServiceError):
         result |= {"code": error.code, "status": error.status, "request_id": error.request_id}
     if isinstance(error, RollbackFailed):
@@ -134,10 +138,10 @@ _CODES: dict[type[CgflowError], ExitCode] = {
 }
 
 
-def _reason(flow: dict[str, Any]) -> str:
+def _reason_sentence(flow: dict[str, Any]) -> str:
     reason = flow.get("reason") or "no reason was recorded"
     return reason if reason.endswith((".", "!", "?")) else f"{reason}."
 
 
-def _see(flow: dict[str, Any]) -> str:
+def _show_hint(flow: dict[str, Any]) -> str:
     return f"\nFor all steps: cgflow flow show {flow['id']}"

@@ -39,11 +39,11 @@ def flow() -> None:
 def list_(context: CliContext, /, resource: str | None, all_projects: bool, **filters: Any) -> None:
     """List flows, newest first."""
     flows = context.client.flows
-    resource_id = None if resource is None else context.client.resource_id(resource)
-    found = flows.select(resource=resource_id, all_tenants=1 if all_projects else None, **filters)
+    resource_id = None if resource is None else context.client.find_resource_id(resource)
+    records = flows.select(resource=resource_id, all_tenants=1 if all_projects else None, **filters)
     if not context.out.as_json:
-        found = [{**each, "took": flow_report.format_duration(each.get("duration_ms"))} for each in found]
-    context.out.records(flows.plural, found, _COLUMNS)
+        records = [{**each, "took": flow_report.format_duration(each.get("duration_ms"))} for each in records]
+    context.out.records(flows.plural, records, _COLUMNS)
 
 
 @flow.command()
@@ -53,11 +53,11 @@ def list_(context: CliContext, /, resource: str | None, all_projects: bool, **fi
 def show(context: CliContext, flow_id: str, unfold: bool) -> None:
     """Show a flow with its steps, their undo and its leftovers."""
     flows = context.client.flows
-    found = flows.find(flow_id)
+    record = flows.find(flow_id)
     if context.out.as_json:
-        context.out.record(flows.key, found)
+        context.out.record(flows.key, record)
         return
-    context.out.lines(flow_report.render(found, flows.all_events(flow_id), unfold=unfold))
+    context.out.lines(flow_report.report_lines(record, flows.all_events(flow_id), unfold=unfold))
 
 
 @flow.command()
@@ -68,17 +68,17 @@ def show(context: CliContext, flow_id: str, unfold: bool) -> None:
 )
 def events(context: CliContext, flow_id: str, after: int) -> None:
     """List every transition of a flow and its steps."""
-    found = context.client.flows.all_events(flow_id, after)
+    records = context.client.flows.all_events(flow_id, after)
     if not context.out.as_json:
-        found = [
+        records = [
             {
                 **each,
                 "took": flow_report.format_duration(each.get("duration_ms")),
                 "detail": flow_report.format_event(each),
             }
-            for each in found
+            for each in records
         ]
-    context.out.records("events", found, _EVENTS)
+    context.out.records("events", records, _EVENTS)
 
 
 @flow.command()
@@ -108,8 +108,10 @@ def follow(context: CliContext, flow_id: str, timeout: float | None) -> None:
     """
     flows = context.client.flows
     flows.find(flow_id)
-    print_until_end = flow_report.stream_events if context.out.as_json else flow_report.follow
-    exit_codes.check(print_until_end(context.out, flows, flow_id, timeout))
+    print_until_end = (
+        flow_report.print_events_as_json if context.out.as_json else flow_report.print_flow_until_end
+    )
+    exit_codes.raise_unless_succeeded(print_until_end(context.out, flows, flow_id, timeout))
 
 
 @flow.command()
@@ -117,7 +119,7 @@ def follow(context: CliContext, flow_id: str, timeout: float | None) -> None:
 @click.argument("flow_id", metavar="FLOW")
 def retry(context: CliContext, flow_id: str) -> None:
     """Retry a failed rollback now."""
-    context.client.flows.act(flow_id, "retry")
+    context.client.flows.request_action(flow_id, "retry")
     context.out.note(f"The undo of flow {flow_id} is being retried: see 'cgflow flow follow {flow_id}'.")
 
 
@@ -133,7 +135,7 @@ def retry(context: CliContext, flow_id: str) -> None:
 @_reason
 def skip(context: CliContext, flow_id: str, task: str, reason: str) -> None:
     """Declare one step of a failed rollback undone, because you have undone it, and undo the rest."""
-    context.client.flows.act(flow_id, "skip", task=task, reason=reason)
+    context.client.flows.request_action(flow_id, "skip", task=task, reason=reason)
     context.out.note(
         f"The undo of {task} is skipped, and the other steps are being undone: "
         f"see 'cgflow flow follow {flow_id}'."
@@ -146,7 +148,7 @@ def skip(context: CliContext, flow_id: str, task: str, reason: str) -> None:
 @_reason
 def abandon(context: CliContext, flow_id: str, reason: str) -> None:
     """Give up a failed rollback, or a flow that fails after its commit. Its leftovers are not removed."""
-    context.client.flows.act(flow_id, "abandon", reason=reason)
+    context.client.flows.request_action(flow_id, "abandon", reason=reason)
     context.out.note(f"Flow {flow_id} is abandoned; 'cgflow flow show {flow_id}' lists its leftovers.")
 
 
@@ -156,7 +158,7 @@ def abandon(context: CliContext, flow_id: str, reason: str) -> None:
 @_reason
 def cancel(context: CliContext, flow_id: str, reason: str) -> None:
     """Stop a running flow before its next step and undo it. Refused once its change is committed."""
-    context.client.flows.act(flow_id, "cancel", reason=reason)
+    context.client.flows.request_action(flow_id, "cancel", reason=reason)
     context.out.note(
         f"The cancel of flow {flow_id} is accepted: no further step begins, and completed steps are "
         f"undone: see 'cgflow flow follow {flow_id}'."
@@ -168,5 +170,5 @@ def cancel(context: CliContext, flow_id: str, reason: str) -> None:
 @click.argument("flow_id", metavar="FLOW")
 def resume(context: CliContext, flow_id: str) -> None:
     """Resume a flow that has stopped before its end."""
-    context.client.flows.act(flow_id, "resume")
+    context.client.flows.request_action(flow_id, "resume")
     context.out.note(f"Flow {flow_id} is being resumed: see 'cgflow flow follow {flow_id}'.")

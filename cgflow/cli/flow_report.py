@@ -36,22 +36,24 @@ Step = dict[str, Any]
 """One task of the service's answer, which has folded the events of the step."""
 
 
-def render(flow: dict[str, Any], events: Sequence[dict[str, Any]], *, unfold: bool = False) -> list[str]:
+def report_lines(
+    flow: dict[str, Any], events: Sequence[dict[str, Any]], *, unfold: bool = False
+) -> list[str]:
     """Return the whole history: heading, steps, and leftovers."""
     return [
-        *heading(flow, events),
+        *heading_lines(flow, events),
         "",
-        *step_lines(flow.get("tasks") or (), origin(flow, events), unfold=unfold),
-        *section(
+        *step_lines(flow.get("tasks") or (), reference_time(flow, events), unfold=unfold),
+        *section_lines(
             "What was done about it",
             [f"{done['at']}  {action_text(done)}" for done in flow.get("actions") or ()],
         ),
-        *section("Left behind", [leftover(each) for each in flow.get("leftovers") or ()]),
-        *section("Removed since", [_removed(each) for each in flow.get("removed") or ()]),
+        *section_lines("Left behind", [leftover_line(each) for each in flow.get("leftovers") or ()]),
+        *section_lines("Removed since", [_removed_line(each) for each in flow.get("removed") or ()]),
     ]
 
 
-def heading(flow: dict[str, Any], events: Sequence[dict[str, Any]]) -> list[str]:
+def heading_lines(flow: dict[str, Any], events: Sequence[dict[str, Any]]) -> list[str]:
     """Return the operation, the user, the end and the reason."""
     facts = {
         "resource": f"{flow['resource_type']} {flow['resource_id']}",
@@ -62,10 +64,10 @@ def heading(flow: dict[str, Any], events: Sequence[dict[str, Any]]) -> list[str]
         "next try": flow.get("undo_at") and f"{flow['undo_at']}, by itself",
         "accepted": flow.get("created_at"),
         "committed": flow.get("committed_at"),
-        "took": _took(flow),
+        "took": _run_time_text(flow),
         "asked by": f"user {flow.get('user_id')} of project {flow.get('project_id')}",
         "request": flow.get("request_id"),
-        "run by": _conductors(flow, events),
+        "run by": _conductors_text(flow, events),
     }
     return [
         f"{flow['operation']}  {flow['id']}",
@@ -73,7 +75,7 @@ def heading(flow: dict[str, Any], events: Sequence[dict[str, Any]]) -> list[str]
     ]
 
 
-def origin(flow: dict[str, Any], events: Sequence[dict[str, Any]]) -> datetime | None:
+def reference_time(flow: dict[str, Any], events: Sequence[dict[str, Any]]) -> datetime | None:
     """Return the time to which step starts are relative: the start of the flow, or its acceptance."""
     return parse_time(
         flow.get("started_at") or flow.get("created_at") or (events[0]["at"] if events else None)
@@ -86,81 +88,90 @@ def step_lines(tasks: Iterable[Step], begun: datetime | None, *, unfold: bool = 
     steps = sorted(tasks, key=lambda step: parse_time(step["started_at"]) or never)
     if not steps:
         return ["  No step has been begun."]
-    rows = [_HEADING, *(row for family in _families(steps, unfold) for row in _rows(family, begun))]
+    rows = [
+        _HEADING,
+        *(row for family in _fold_member_steps(steps, unfold) for row in _table_rows(family, begun)),
+    ]
     widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADING) - 1)]
-    return [_line(row, widths) for row in rows]
+    return [_align_row(row, widths) for row in rows]
 
 
-def section(title: str, lines: Sequence[str]) -> list[str]:
+def section_lines(title: str, lines: Sequence[str]) -> list[str]:
     """Return lines under a title; no lines, if there are none."""
     return ["", f"{title}:", *(f"  {line}" for line in lines)] if lines else []
 
 
-def leftover(left: dict[str, Any]) -> str:
+def leftover_line(left: dict[str, Any]) -> str:
     """Return one line for an effect that may still exist."""
     why = format_failure(left["failure"]) if left.get("failure") else "done, and not undone"
     return ": ".join(filter(None, (left.get("task"), why)))
 
 
-def _removed(left: dict[str, Any]) -> str:
+def _removed_line(left: dict[str, Any]) -> str:
     return f"{left.get('task')}: by flow {left.get('removed_by')}"
 
 
-def _families(steps: Sequence[Step], unfold: bool) -> list[list[Step]]:
+def _fold_member_steps(steps: Sequence[Step], unfold: bool) -> list[list[Step]]:
     """Group the members of each step that is to be folded; every other step is a group of its own."""
-    sizes = Counter(_family(step) for step in steps if _is_for_member(step))
+    sizes = Counter(_step_name_without_member(step) for step in steps if _is_member_step(step))
     families: dict[str, list[Step]] = {}
     for step in steps:
-        is_folded = _is_for_member(step) and sizes[_family(step)] > FOLD_ABOVE and not unfold
-        families.setdefault(f"{_family(step)}[" if is_folded else step["name"], []).append(step)
+        is_folded = (
+            _is_member_step(step) and sizes[_step_name_without_member(step)] > FOLD_ABOVE and not unfold
+        )
+        families.setdefault(f"{_step_name_without_member(step)}[" if is_folded else step["name"], []).append(
+            step
+        )
     return list(families.values())
 
 
-def _family(step: Step) -> str:
+def _step_name_without_member(step: Step) -> str:
     """Return a step's name without its member: ``driver.snapshot``."""
     name: str = step["name"]
     return name.partition("[")[0]
 
 
-def _is_for_member(step: Step) -> bool:
+def _is_member_step(step: Step) -> bool:
     return "[" in step["name"]
 
 
-def _rows(family: Sequence[Step], begun: datetime | None) -> Iterable[Row]:
+def _table_rows(family: Sequence[Step], begun: datetime | None) -> Iterable[Row]:
     if len(family) == 1:
-        yield _row(family[0], begun)
+        yield _step_row(family[0], begun)
         return
-    counted = Counter(step["outcome"] for step in family)
+    counts = Counter(step["outcome"] for step in family)
     starts = [at for step in family if (at := parse_time(step["started_at"])) is not None]
     yield (
-        _mark(max(family, key=_severity)),
-        f"{_family(family[0])}[...] x {len(family)}",
-        _tries(max(step["attempts"] for step in family)),
+        _outcome_mark(max(family, key=_severity)),
+        f"{_step_name_without_member(family[0])}[...] x {len(family)}",
+        _attempts_text(max(step["attempts"] for step in family)),
         format_offset(min(starts, default=None), begun),
         format_span([step["duration_ms"] for step in family if step["duration_ms"] is not None]),
-        "; ".join(f"{count} {outcome}" for outcome, count in counted.items()),
+        "; ".join(f"{count} {outcome}" for outcome, count in counts.items()),
     )
-    own = [step for step in family if step["execution"] == Execution.FAILED or step["undo"] in _UNDO_FAILED]
-    for step in own[:FOLD_ABOVE]:
-        mark, name, *facts = _row(step, begun)
+    failed = [
+        step for step in family if step["execution"] == Execution.FAILED or step["undo"] in _UNDO_FAILED
+    ]
+    for step in failed[:FOLD_ABOVE]:
+        mark, name, *facts = _step_row(step, begun)
         yield (mark, f"  {name}", *facts)
-    if len(own) > FOLD_ABOVE:
-        yield "", f"  ... and {len(own) - FOLD_ABOVE} more that failed", "", "", "", ""
+    if len(failed) > FOLD_ABOVE:
+        yield "", f"  ... and {len(failed) - FOLD_ABOVE} more that failed", "", "", "", ""
 
 
-def _row(step: Step, begun: datetime | None) -> Row:
+def _step_row(step: Step, begun: datetime | None) -> Row:
     is_begun = step["execution"] != Execution.NOT_BEGUN
     return (
-        _mark(step),
+        _outcome_mark(step),
         step["name"],
-        _tries(step["attempts"]) if is_begun else "",
+        _attempts_text(step["attempts"]) if is_begun else "",
         format_offset(parse_time(step["started_at"]), begun) if is_begun else "",
         format_duration(step["duration_ms"]),
-        "  ".join(filter(None, (_outcome(step), _takeover(step), *_result_or_failures(step)))),
+        "  ".join(filter(None, (_outcome_text(step), _takeover_text(step), *_result_or_failure_texts(step)))),
     )
 
 
-def _result_or_failures(step: Step) -> Iterator[str]:
+def _result_or_failure_texts(step: Step) -> Iterator[str]:
     """Yield the result or the failures of a step. A result is omitted if undoing the step failed."""
     if step["execution"] in (Execution.FAILED, Execution.CANCELLED, Execution.RUNNING) and step["failure"]:
         yield format_failure(step["failure"])
@@ -170,16 +181,16 @@ def _result_or_failures(step: Step) -> Iterator[str]:
         yield f"undo: {format_failure(step['undo_failure'])}"
 
 
-def _outcome(step: Step) -> str:
+def _outcome_text(step: Step) -> str:
     outcome: str = step["outcome"]
     if step["undo"] == Undo.UNDONE and step["undo_duration_ms"] is not None and outcome.endswith("undone"):
         return f"{outcome} in {format_duration(step['undo_duration_ms'])}"
     if step["execution"] == Execution.RUNNING or step["undo"] == Undo.UNDOING:
-        return f"{outcome}{_since(parse_time(step['updated_at']))}"
+        return f"{outcome}{_running_time_text(parse_time(step['updated_at']))}"
     return outcome
 
 
-def _since(moment: datetime | None) -> str:
+def _running_time_text(moment: datetime | None) -> str:
     """Return how long a step has been running, and its start in UTC, since the local clock may differ."""
     if moment is None:
         return ""
@@ -187,15 +198,15 @@ def _since(moment: datetime | None) -> str:
     return f" for {format_duration(round(ms))}, since {moment:%H:%M:%S} UTC"
 
 
-def _takeover(step: Step) -> str:
+def _takeover_text(step: Step) -> str:
     return "(begun by one conductor, ended by another)" if step["taken_over"] else ""
 
 
-def _tries(attempts: int) -> str:
+def _attempts_text(attempts: int) -> str:
     return str(attempts) if attempts else ""
 
 
-def _mark(step: Step) -> str:
+def _outcome_mark(step: Step) -> str:
     return _MARKS[_severity(step)]
 
 
@@ -224,7 +235,7 @@ _GRAVITY = {
 }
 
 
-def _line(row: Row, widths: Sequence[int]) -> str:
+def _align_row(row: Row, widths: Sequence[int]) -> str:
     mark, name, tries, start, took, outcome = row
     cells = (
         mark.ljust(widths[0]),
@@ -242,16 +253,16 @@ def _group_of(flow: dict[str, Any]) -> str | None:
     return None if group == flow["resource_id"] else group
 
 
-def _took(flow: dict[str, Any]) -> str | None:
+def _run_time_text(flow: dict[str, Any]) -> str | None:
     if flow.get("duration_ms") is None:
         return None
     return format_duration(flow["duration_ms"])
 
 
-def _conductors(flow: dict[str, Any], events: Sequence[dict[str, Any]]) -> str | None:
+def _conductors_text(flow: dict[str, Any], events: Sequence[dict[str, Any]]) -> str | None:
     """Return the conductors that ran the flow, in order; several, if another took over from a lost one."""
-    named = dict.fromkeys(event["conductor"] for event in events if event.get("conductor"))
-    return ", then ".join(named) or flow.get("conductor")
+    names = dict.fromkeys(event["conductor"] for event in events if event.get("conductor"))
+    return ", then ".join(names) or flow.get("conductor")
 
 
 _WAIT_SHOWN_ABOVE_MS = 1000
@@ -268,7 +279,7 @@ _STATE_TEXTS = {
 }
 
 
-def follow(output: Output, flows: Flows, flow_id: str, timeout: float | None) -> dict[str, Any]:
+def print_flow_until_end(output: Output, flows: Flows, flow_id: str, timeout: float | None) -> dict[str, Any]:
     """Print a flow's progress for people until it ends, and return the flow. Raises: as ``Flows.follow``."""
     seen: list[dict[str, Any]] = []
     batches = flows.follow_batches(flow_id, timeout=timeout)
@@ -281,18 +292,18 @@ def follow(output: Output, flows: Flows, flow_id: str, timeout: float | None) ->
                 break
             for event in batch:
                 seen.append(event)
-                line = transition_line(event, _begun(seen)) if live is None else None
+                line = transition_line(event, _first_run_time(seen)) if live is None else None
                 if line is not None:
                     output.line(line)
             if live is not None:
-                _redraw(output, live, flows, flow_id, _begun(seen))
+                _redraw_steps(output, live, flows, flow_id, _first_run_time(seen))
         if live is not None:
-            output.redraw(live, step_lines(flow["tasks"], _begun(seen)))
-    output.line(_end(flow, seen))
+            output.redraw(live, step_lines(flow["tasks"], _first_run_time(seen)))
+    output.line(_end_line(flow, seen))
     return flow
 
 
-def stream_events(output: Output, flows: Flows, flow_id: str, timeout: float | None) -> dict[str, Any]:
+def print_events_as_json(output: Output, flows: Flows, flow_id: str, timeout: float | None) -> dict[str, Any]:
     """Print a flow's events for programs, one per line, and the flow on the last line; return the flow."""
     events = flows.follow(flow_id, timeout=timeout)
     while True:
@@ -304,7 +315,7 @@ def stream_events(output: Output, flows: Flows, flow_id: str, timeout: float | N
             return flow
 
 
-def _redraw(output: Output, live: Live, flows: Flows, flow_id: str, begun: datetime | None) -> None:
+def _redraw_steps(output: Output, live: Live, flows: Flows, flow_id: str, begun: datetime | None) -> None:
     # Following the flow reports an error that lasts.
     with suppress(ServiceUnreachable, ServiceError):
         output.redraw(live, step_lines(flows.get(flow_id)["tasks"], begun))
@@ -331,24 +342,24 @@ def transition_line(event: dict[str, Any], begun: datetime | None) -> str | None
 _ENDS = ("SUCCESS", "FAILURE", "REVERTED", "REVERT_FAILURE")
 
 
-def _begun(seen: list[dict[str, Any]]) -> datetime | None:
+def _first_run_time(seen: list[dict[str, Any]]) -> datetime | None:
     """Return when a conductor first ran the flow; None, if none has yet."""
     own = (event["at"] for event in seen if event["task"] is not None or event["to"] != FlowState.ACCEPTED)
     return parse_time(next(own, None))
 
 
-def _end(flow: dict[str, Any], seen: list[dict[str, Any]]) -> str:
+def _end_line(flow: dict[str, Any], seen: list[dict[str, Any]]) -> str:
     parts = [f"{flow['operation']} {flow['state']}"]
-    begun = _begun(seen)
+    begun = _first_run_time(seen)
     if begun is not None:
-        parts.append(f"after {format_duration(_ms_since(begun, seen[-1]))}")
-        waited = _ms_since(begun, seen[0])
+        parts.append(f"after {format_duration(_ms_between(begun, seen[-1]))}")
+        waited = _ms_between(begun, seen[0])
         if waited < -_WAIT_SHOWN_ABOVE_MS:
             parts.append(f"(having waited {format_duration(-waited)})")
     return " ".join(parts)
 
 
-def _ms_since(begun: datetime, event: dict[str, Any]) -> float:
+def _ms_between(begun: datetime, event: dict[str, Any]) -> float:
     at = parse_time(event["at"])
     return 0.0 if at is None else (at - begun).total_seconds() * 1000
 
@@ -378,7 +389,7 @@ def format_duration(ms: float | None) -> str:
     if ms is None:
         return ""
     if ms < _MINUTE:
-        return f"{_number(ms)} {_unit(ms)}"
+        return f"{_duration_number(ms)} {_duration_unit(ms)}"
     size, unit, smaller, its_unit = next(each for each in _LONG if ms >= each[0])
     whole, rest = divmod(round(ms / smaller), size // smaller)
     return f"{whole} {unit}" + (f" {rest} {its_unit}" if rest else "")
@@ -391,9 +402,9 @@ def format_span(durations: list[float]) -> str:
     low, high = min(durations), max(durations)
     if format_duration(low) == format_duration(high):
         return format_duration(high)
-    if _unit(low) != _unit(high) or high >= _MINUTE:
+    if _duration_unit(low) != _duration_unit(high) or high >= _MINUTE:
         return f"{format_duration(low)} – {format_duration(high)}"
-    return f"{_number(low)}–{_number(high)} {_unit(high)}"
+    return f"{_duration_number(low)}–{_duration_number(high)} {_duration_unit(high)}"
 
 
 def format_failure(stored: Any) -> str:
@@ -430,11 +441,11 @@ _SECOND, _MINUTE, _HOUR, _DAY = 1000, 60_000, 3_600_000, 86_400_000
 _LONG = ((_DAY, "d", _HOUR, "h"), (_HOUR, "h", _MINUTE, "min"), (_MINUTE, "min", _SECOND, "s"))
 
 
-def _unit(ms: float) -> str:
+def _duration_unit(ms: float) -> str:
     return "ms" if round(ms) < _SECOND else "s"
 
 
-def _number(ms: float) -> str:
+def _duration_number(ms: float) -> str:
     if round(ms) >= _SECOND:
         return f"{ms / 1000:.1f}"
     return f"{ms:.1f}" if round(ms, 1) < 10 else f"{ms:.0f}"

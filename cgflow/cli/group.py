@@ -10,10 +10,10 @@ import click
 from cgflow.cli.context import CliContext, with_context
 from cgflow.cli.resource_commands import (
     WaitOptions,
-    add_reset_status,
-    delete_each,
+    add_reset_status_command,
+    add_wait_options,
+    delete_resources,
     report_accepted,
-    wait_options,
 )
 
 _COLUMNS = ("id", "name", "status", "availability_zone", "created_at", "cgflow:reason")
@@ -33,7 +33,7 @@ def group() -> None:
 )
 @click.option("--description", help="A description.")
 @click.option("--availability-zone", metavar="ZONE", help="The availability zone to create it in.")
-@wait_options
+@add_wait_options
 def create(
     context: CliContext,
     name: str,
@@ -54,7 +54,7 @@ def create(
 @click.option("--cgsnapshot", metavar="CGSNAPSHOT", help="The cgsnapshot to create the volumes from.")
 @click.option("--group", "source", metavar="GROUP", help="The group to clone, at one instant.")
 @click.option("--description", help="A description.")
-@wait_options
+@add_wait_options
 def create_from(
     context: CliContext,
     name: str,
@@ -84,7 +84,7 @@ def create_from(
 @click.option("--description", help="A description.")
 @click.option("--add", metavar="VOLUME", multiple=True, help="A volume to add. Repeatable.")
 @click.option("--remove", metavar="VOLUME", multiple=True, help="A member to remove. Repeatable.")
-@wait_options
+@add_wait_options
 def update(
     context: CliContext,
     group_name: str,
@@ -113,7 +113,7 @@ def update(
 @click.option("--to", "cgsnapshot", metavar="CGSNAPSHOT", required=True, help="The cgsnapshot to restore.")
 @click.option("--safety", metavar="NAME", help="Take a cgsnapshot with this name first, and keep it.")
 @_yes_option
-@wait_options
+@add_wait_options
 def revert(
     context: CliContext, name: str, cgsnapshot: str, safety: str | None, yes: bool, waiting: WaitOptions
 ) -> None:
@@ -141,8 +141,8 @@ def revert(
 def list_(context: CliContext, all_projects: bool, status: str | None) -> None:
     """List the groups, newest first."""
     groups = context.client.consistencygroups
-    found = groups.select(all_tenants=1 if all_projects else None, status=status)
-    context.out.records(groups.plural, found, _COLUMNS)
+    records = groups.select(all_tenants=1 if all_projects else None, status=status)
+    context.out.records(groups.plural, records, _COLUMNS)
 
 
 @group.command()
@@ -159,14 +159,14 @@ def show(context: CliContext, name: str) -> None:
 @click.argument("names", metavar="GROUP...", nargs=-1, required=True)
 @click.option("--force", is_flag=True, help="Delete the volumes in it, too.")
 @_yes_option
-@wait_options
+@add_wait_options
 def delete(context: CliContext, names: tuple[str, ...], force: bool, yes: bool, waiting: WaitOptions) -> None:
     """Delete groups. A group with volumes needs --force; a group with cgsnapshots is refused."""
     groups = context.client.consistencygroups
     if force:
         question = f"All volumes in {', '.join(names)} will be deleted with their data. Delete them?"
         _confirm(context, question, is_given=yes)
-    delete_each(context, groups, names, partial(groups.delete, force=force), waiting)
+    delete_resources(context, groups, names, partial(groups.delete, force=force), waiting)
 
 
 def _confirm(context: CliContext, question: str, *, is_given: bool) -> None:
@@ -175,4 +175,4 @@ def _confirm(context: CliContext, question: str, *, is_given: bool) -> None:
         click.confirm(question, abort=True, err=True)
 
 
-add_reset_status(group, lambda client: client.consistencygroups)
+add_reset_status_command(group, lambda client: client.consistencygroups)

@@ -18,9 +18,9 @@ import click
 
 import cgflow
 from cgflow.cli.context import CliContext
-from cgflow.cli.exit_codes import EPILOG, ExitCode, code_of, error_as_json
-from cgflow.cli.output import Output, flush_output, give_up_output, is_about_output
-from cgflow.client.credentials import credentials
+from cgflow.cli.exit_codes import EPILOG, ExitCode, error_as_json, exit_code_of
+from cgflow.cli.output import Output, discard_stdout, flush_output, is_output_error
+from cgflow.client.credentials import select_credentials
 from cgflow.errors import CgflowError, ConfigError, InvalidInput
 
 COMMANDS = "cgflow.commands"
@@ -39,23 +39,25 @@ class Commands(click.Group):
         if not contributed:
             return None
         if len(contributed) > 1:
-            return _unavailable(cmd_name, f"two packages provide it: {' and '.join(contributed)}")
-        return _loaded(next(iter(contributed.values())))
+            return _make_unavailable_command(
+                cmd_name, f"two packages provide it: {' and '.join(contributed)}"
+            )
+        return _load_command(next(iter(contributed.values())))
 
     def main(self, args: Sequence[str] | None = None, *more: Any, **options: Any) -> Any:
         """Run the command line, and report unreadable arguments and failed output."""
         arguments = list(sys.argv[1:] if args is None else args)
         try:
             try:
-                _check_text(arguments)
+                _exit_unless_utf8(arguments)
                 return super().main(arguments, *more, **options)
             finally:
                 # Buffered output is written now, while a failure can still be reported.
                 flush_output()
         except OSError as error:
-            if not is_about_output(error):
+            if not is_output_error(error):
                 raise
-            give_up_output()
+            discard_stdout()
             if error.errno != errno.EPIPE:
                 # Nothing is reported if the reader has closed the pipe, or if errors cannot be written
                 # either.
@@ -68,20 +70,21 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except CgflowError as error:
-            _report(_output(ctx), error)
-            ctx.exit(code_of(error))
+            _report_error(_output_of_context(ctx), error)
+            ctx.exit(exit_code_of(error))
         except UnicodeEncodeError as error:
-            _report(
-                _output(ctx), InvalidInput(f"{error.object!r} cannot be sent, because it is not valid text.")
+            _report_error(
+                _output_of_context(ctx),
+                InvalidInput(f"{error.object!r} cannot be sent, because it is not valid text."),
             )
             ctx.exit(ExitCode.USAGE)
         except click.UsageError as error:
-            if not _output(ctx).as_json:
+            if not _output_of_context(ctx).as_json:
                 raise
-            _report(_output(ctx), InvalidInput(error.format_message()))
+            _report_error(_output_of_context(ctx), InvalidInput(error.format_message()))
             ctx.exit(ExitCode.USAGE)
         except KeyboardInterrupt:
-            _output(ctx).note("Interrupted. Accepted operations continue: see 'cgflow flow list'.")
+            _output_of_context(ctx).note("Interrupted. Accepted operations continue: see 'cgflow flow list'.")
             ctx.exit(ExitCode.INTERRUPTED)
 
 
@@ -124,15 +127,15 @@ def main(ctx: click.Context, url: str, project: str, user: str, password: str | 
 
     Resources are identified by name or id.
     """
-    ctx.obj = CliContext(url, project, user, Output(as_json), credentials(os.environ, user, password))
+    ctx.obj = CliContext(url, project, user, Output(as_json), select_credentials(os.environ, user, password))
 
 
-def _report(output: Output, error: CgflowError) -> None:
+def _report_error(output: Output, error: CgflowError) -> None:
     request_id = getattr(error, "request_id", None)
     output.error(error.message + (f" ({request_id})" if request_id else ""), error_as_json(error))
 
 
-def _check_text(arguments: Sequence[str]) -> None:
+def _exit_unless_utf8(arguments: Sequence[str]) -> None:
     """Exit, if an argument is not UTF-8: Python represents its bytes as unpaired surrogates."""
     for argument in arguments:
         try:
@@ -140,34 +143,36 @@ def _check_text(arguments: Sequence[str]) -> None:
         except UnicodeEncodeError:
             named = ascii(argument.encode(errors="surrogateescape"))[2:-1]
             error = InvalidInput(f"The argument '{named}' is not text in UTF-8.")
-            _report(Output("--json" in arguments), error)
+            _report_error(Output("--json" in arguments), error)
             sys.exit(ExitCode.USAGE)
 
 
-def _loaded(point: EntryPoint) -> click.Command:
+def _load_command(point: EntryPoint) -> click.Command:
     try:
         command = point.load()
     except Exception as error:  # noqa: BLE001  # a module of another package may raise anything
-        return _unavailable(point.name, f"{point.value} cannot be loaded: {type(error).__name__}: {error}")
+        return _make_unavailable_command(
+            point.name, f"{point.value} cannot be loaded: {type(error).__name__}: {error}"
+        )
     if not isinstance(command, click.Command):
-        return _unavailable(point.name, f"{point.value} is not a click command")
+        return _make_unavailable_command(point.name, f"{point.value} is not a click command")
     return command
 
 
-def _unavailable(name: str, reason: str) -> click.Command:
-    def refuse() -> None:
+def _make_unavailable_command(name: str, reason: str) -> click.Command:
+    def raise_unavailable() -> None:
         raise ConfigError(f"The command '{name}' is unavailable: {reason}.")
 
     return click.Command(
         name,
-        callback=refuse,
+        callback=raise_unavailable,
         short_help=f"(unavailable: {reason})",
         add_help_option=False,
         context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
     )
 
 
-def _output(ctx: click.Context) -> Output:
+def _output_of_context(ctx: click.Context) -> Output:
     context = ctx.find_object(CliContext)
     # An unknown command is refused before there is a context.
     return context.out if context is not None else Output(bool(ctx.params.get("as_json")))

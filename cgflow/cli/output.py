@@ -43,20 +43,20 @@ class Output:
 
     def json(self, value: Any) -> None:
         """Print one JSON value."""
-        click.echo(_json(value, indent=2))
+        click.echo(_dump_json(value, indent=2))
 
     def json_line(self, value: Any) -> None:
         """Print one JSON value of a stream on one line."""
-        click.echo(_json(value))
+        click.echo(_dump_json(value))
 
     def line(self, text: str = "") -> None:
         """Print one line for people; nothing with JSON."""
         if not self.as_json:
-            click.echo(_printable(text))
+            click.echo(_replace_unprintable(text))
 
     def lines(self, lines: Iterable[str]) -> None:
         """Print the lines of a history, coloured by their marks on a terminal."""
-        _console().print(_marked(lines), soft_wrap=True)
+        _make_console().print(_color_by_mark(lines), soft_wrap=True)
 
     def records(self, plural: str, records: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
         """Print a list as a table of columns (``field`` or ``field.part``), or as JSON as the API has it."""
@@ -66,10 +66,10 @@ class Output:
         table = Table(box=None, pad_edge=False, header_style="bold")
         for column in columns:
             # An id that is broken over two lines cannot be copied.
-            table.add_column(_heading(column), overflow="fold", no_wrap=column == "id")
+            table.add_column(_column_heading(column), overflow="fold", no_wrap=column == "id")
         for record in records:
-            table.add_row(*(_cell(_value(record, column)) for column in columns))
-        _print(table)
+            table.add_row(*(_cell_text(_field_value(record, column)) for column in columns))
+        _print_table(table)
 
     def record(self, key: str, record: Mapping[str, Any], **beside: Any) -> None:
         """Print one resource, one line per field, or as JSON as the API has it.
@@ -83,29 +83,29 @@ class Output:
         table.add_column(style="bold")
         table.add_column(overflow="fold")
         # The API has some fields twice, once with a prefix; people need them once.
-        for name, value in {_heading(name): value for name, value in record.items()}.items():
+        for name, value in {_column_heading(name): value for name, value in record.items()}.items():
             if name != "links":
-                table.add_row(name, _cell(value))
-        _print(table)
+                table.add_row(name, _cell_text(value))
+        _print_table(table)
 
     def live(self) -> AbstractContextManager[Live | None]:
         """Return a region of the terminal that can be redrawn, or None if there is no terminal."""
         if not self.is_live:
             return nullcontext()
-        return Live(console=_console(), refresh_per_second=10, vertical_overflow="ellipsis")
+        return Live(console=_make_console(), refresh_per_second=10, vertical_overflow="ellipsis")
 
     def redraw(self, live: Live, lines: Iterable[str]) -> None:
         """Replace the lines in the region."""
-        live.update(_marked(lines))
+        live.update(_color_by_mark(lines))
 
     def note(self, text: str) -> None:
         """Print one additional line for people on stderr; nothing with JSON."""
         if not self.as_json:
-            click.echo(_printable(text), err=True)
+            click.echo(_replace_unprintable(text), err=True)
 
     def error(self, message: str, as_json: Mapping[str, Any]) -> None:
         """Print why a command failed: the message for people, or JSON for programs."""
-        text = _json({"error": as_json}) if self.as_json else f"Error: {_printable(message)}"
+        text = _dump_json({"error": as_json}) if self.as_json else f"Error: {_replace_unprintable(message)}"
         click.echo(text, err=True)
 
 
@@ -116,7 +116,7 @@ def flush_output() -> None:
             stream.flush()
 
 
-def is_about_output(error: OSError) -> bool:
+def is_output_error(error: OSError) -> bool:
     """Return whether an error was raised by code that writes output."""
     traceback = error.__traceback__
     while traceback is not None and traceback.tb_next is not None:
@@ -125,7 +125,7 @@ def is_about_output(error: OSError) -> bool:
     return module.partition(".")[0] in ("click", "rich") or module == __name__
 
 
-def give_up_output() -> None:
+def discard_stdout() -> None:
     """Redirect stdout to the null device, since Python writes its buffer at exit and would fail again."""
     if sys.stdout is not None:
         with open(os.devnull, "wb") as nowhere:
@@ -137,13 +137,13 @@ def _is_terminal() -> bool:
     return sys.stdout is not None and sys.stdout.isatty()
 
 
-def _console() -> Console:
+def _make_console() -> Console:
     width = None if _is_terminal() else _UNBOUNDED
     return Console(width=width, markup=False, highlight=False, emoji=False)
 
 
-def _print(table: Table) -> None:
-    console = _console()
+def _print_table(table: Table) -> None:
+    console = _make_console()
     with console.capture() as drawn:
         console.print(table)
     for line in drawn.get().splitlines():
@@ -151,42 +151,42 @@ def _print(table: Table) -> None:
         click.echo(line if console.is_terminal else line.rstrip())
 
 
-def _marked(lines: Iterable[str]) -> Text:
+def _color_by_mark(lines: Iterable[str]) -> Text:
     text = Text()
     for number, line in enumerate(lines):
         style = _STYLES.get(line.strip()[:1], "") if line.startswith("  ") else ""
         text.append("\n" if number else "")
-        text.append(_printable(line), style)
+        text.append(_replace_unprintable(line), style)
     return text
 
 
-def _heading(field: str) -> str:
+def _column_heading(field: str) -> str:
     """Return the heading for a field of the API: ``cgflow:flow_id`` becomes ``flow_id``."""
     return field.rpartition(":")[2].rpartition(".")[2]
 
 
-def _value(record: Mapping[str, Any], column: str) -> Any:
+def _field_value(record: Mapping[str, Any], column: str) -> Any:
     """Return a field of a record, or, after a dot, a part of it."""
     field, _, part = column.partition(".")
     value = record.get(field)
     return value.get(part) if part and isinstance(value, dict) else None if part else value
 
 
-def _cell(value: Any) -> Text:
+def _cell_text(value: Any) -> Text:
     if value is None:
         return Text("")
     if isinstance(value, dict):
-        return Text(_printable(", ".join(f"{key}={each}" for key, each in value.items())))
+        return Text(_replace_unprintable(", ".join(f"{key}={each}" for key, each in value.items())))
     if isinstance(value, list | tuple):
-        return Text(_printable(", ".join(map(str, value))))
-    return Text(_printable(str(value)))
+        return Text(_replace_unprintable(", ".join(map(str, value))))
+    return Text(_replace_unprintable(str(value)))
 
 
-def _printable(text: str) -> str:
+def _replace_unprintable(text: str) -> str:
     return "".join(each if each.isprintable() or each == "\n" else "�" for each in text)
 
 
-def _json(value: Any, indent: int | None = None) -> str:
+def _dump_json(value: Any, indent: int | None = None) -> str:
     """Return JSON with terminal control characters escaped."""
     text = json.dumps(value, indent=indent, ensure_ascii=False)
     return "".join(each if each.isprintable() or each == "\n" else json.dumps(each)[1:-1] for each in text)

@@ -23,7 +23,7 @@ def quota() -> None:
 @_of
 def show(context: CliContext, project: str | None) -> None:
     """Show limits and usage. A limit of -1 means unlimited."""
-    _print(context, context.client.quotas.show(project or context.client.project))
+    _print_quota(context, context.client.quotas.show(project or context.client.project))
 
 
 @quota.command(name="set")
@@ -34,10 +34,10 @@ def set_(context: CliContext, limits: tuple[tuple[str, str], ...], project: str 
     """Set limits, as in: cgflow quota set volumes=20 gigabytes=-1."""
     quotas, of = context.client.quotas, project or context.client.project
     quotas.set(of, {resource: int(limit) for resource, limit in limits})
-    _print(context, quotas.show(of))
+    _print_quota(context, quotas.show(of))
 
 
-def _print(context: CliContext, quota_set: dict[str, Any]) -> None:
+def _print_quota(context: CliContext, quota_set: dict[str, Any]) -> None:
     if context.out.as_json:
         context.out.json({"quota_set": quota_set})
         return

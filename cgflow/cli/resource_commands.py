@@ -64,7 +64,7 @@ class WaitOptions:
     timeout: float | None
 
 
-def wait_options(command: C) -> C:
+def add_wait_options(command: C) -> C:
     """Add ``--wait`` and ``--timeout`` to a command, which gets both as ``waiting``."""
     # Eager: parsed before --timeout, whatever the order of the options.
     wait = click.option(
@@ -80,7 +80,7 @@ def wait_options(command: C) -> C:
         "waiting",
         type=click.FloatRange(min=0, min_open=True),
         metavar="SECONDS",
-        callback=_wait_options,
+        callback=_build_wait_options,
         help="Wait at most this long. Needs --wait.",
     )
     return wait(timeout(command))
@@ -96,9 +96,11 @@ def report_accepted(
         if context.out.as_json:
             context.out.record(resources.key, accepted.record, flow_id=accepted.flow_id)
         return
-    flow = flow_report.follow(context.out, context.client.flows, accepted.flow_id, waiting.timeout)
+    flow = flow_report.print_flow_until_end(
+        context.out, context.client.flows, accepted.flow_id, waiting.timeout
+    )
     context.out.record(resources.key, resources.get(id_), flow=flow)
-    exit_codes.check(flow)
+    exit_codes.raise_unless_succeeded(flow)
 
 
 def _follow_hint(accepted: Accepted) -> str:
@@ -111,14 +113,14 @@ def _remember_wait(ctx: click.Context, _param: click.Parameter, is_set: bool) ->
     ctx.meta["cgflow.wait"] = is_set
 
 
-def _wait_options(ctx: click.Context, _param: click.Parameter, timeout: float | None) -> WaitOptions:
+def _build_wait_options(ctx: click.Context, _param: click.Parameter, timeout: float | None) -> WaitOptions:
     is_wanted = bool(ctx.meta.get("cgflow.wait"))
     if timeout is not None and not is_wanted:
         raise click.UsageError("--timeout needs --wait.")
     return WaitOptions(is_wanted, timeout)
 
 
-def delete_each(
+def delete_resources(
     context: CliContext,
     resources: Collection,
     names: Sequence[str],
@@ -151,16 +153,18 @@ def delete_each(
 def _report_deletion(
     context: CliContext, type_name: str, result: dict[str, Any], waiting: WaitOptions
 ) -> None:
-    named, flow_id = f"{type_name} {result['name']}", result["flow_id"]
+    label, flow_id = f"{type_name} {result['name']}", result["flow_id"]
     if flow_id is None:
-        context.out.line(f"{named} is deleted.")
+        context.out.line(f"{label} is deleted.")
         return
     if not waiting.is_wanted:
-        context.out.line(f"{named} is being deleted; follow it with: cgflow flow follow {flow_id}")
+        context.out.line(f"{label} is being deleted; follow it with: cgflow flow follow {flow_id}")
         return
-    result["flow"] = flow_report.follow(context.out, context.client.flows, flow_id, waiting.timeout)
-    exit_codes.check(result["flow"])
-    context.out.line(f"{named} is deleted.")
+    result["flow"] = flow_report.print_flow_until_end(
+        context.out, context.client.flows, flow_id, waiting.timeout
+    )
+    exit_codes.raise_unless_succeeded(result["flow"])
+    context.out.line(f"{label} is deleted.")
 
 
 def _deletion_error(resources: Collection, count: int, failures: Failures) -> CgflowError:
@@ -198,14 +202,14 @@ def disconnect_resource(
     done: str = "is disconnected",
 ) -> None:
     """Remove a snapshot's export or a file, or state that a volume is no longer used, and print ``done``."""
-    found = resources.find(name)
-    resources.disconnect(found["id"], as_file=as_file)
+    resource = resources.find(name)
+    resources.disconnect(resource["id"], as_file=as_file)
     context.out.line(f"{resources.type_name} {name} {done}.")
     if context.out.as_json:
-        context.out.json({"disconnected": {"id": found["id"]}})
+        context.out.json({"disconnected": {"id": resource["id"]}})
 
 
-def add_reset_status(
+def add_reset_status_command(
     commands: click.Group,
     resources_of: Callable[[Client], Resettable],
     statuses: str = "available, error or error_deleting",

@@ -7,13 +7,13 @@ import click
 from cgflow.cli.context import CliContext, with_context
 from cgflow.cli.resource_commands import (
     WaitOptions,
-    add_reset_status,
+    add_reset_status_command,
+    add_wait_options,
     connect_resource,
-    delete_each,
+    delete_resources,
     disconnect_resource,
     file_option,
     report_accepted,
-    wait_options,
 )
 
 _COLUMNS = ("id", "name", "status", "size", "volume_id", "created_at", "cgflow:reason")
@@ -30,7 +30,7 @@ def snapshot() -> None:
 @click.option("--volume", metavar="VOLUME", required=True, help="The volume to snapshot.")
 @click.option("--description", help="A description.")
 @click.option("--force", is_flag=True, help="Allow it while the volume is in use.")
-@wait_options
+@add_wait_options
 def create(
     context: CliContext, /, name: str, volume: str, description: str | None, force: bool, waiting: WaitOptions
 ) -> None:
@@ -44,11 +44,11 @@ def create(
 @snapshot.command()
 @with_context
 @click.argument("names", metavar="SNAPSHOT...", nargs=-1, required=True)
-@wait_options
+@add_wait_options
 def delete(context: CliContext, names: tuple[str, ...], waiting: WaitOptions) -> None:
     """Delete snapshots that are in no cgsnapshot."""
     snapshots = context.client.snapshots
-    delete_each(context, snapshots, names, snapshots.delete, waiting)
+    delete_resources(context, snapshots, names, snapshots.delete, waiting)
 
 
 @snapshot.command(name="list")
@@ -62,13 +62,13 @@ def list_(
 ) -> None:
     """List the snapshots, newest first."""
     client = context.client
-    found = client.snapshots.select(
+    records = client.snapshots.select(
         all_tenants=1 if all_projects else None,
         status=status,
         volume_id=None if volume is None else client.volumes.find(volume)["id"],
         cgsnapshot_id=None if cgsnapshot is None else client.cgsnapshots.find(cgsnapshot)["id"],
     )
-    context.out.records(client.snapshots.plural, found, _COLUMNS)
+    context.out.records(client.snapshots.plural, records, _COLUMNS)
 
 
 @snapshot.command()
@@ -102,4 +102,4 @@ def disconnect(context: CliContext, name: str) -> None:
     disconnect_resource(context, context.client.snapshots, name)
 
 
-add_reset_status(snapshot, lambda client: client.snapshots)
+add_reset_status_command(snapshot, lambda client: client.snapshots)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from cgflow.cli.context import CliContext, with_context
-from cgflow.cli.resource_commands import KeyValue, WaitOptions, delete_each
+from cgflow.cli.resource_commands import KeyValue, WaitOptions, delete_resources
 from cgflow.client.http import Accepted
 
 _COLUMNS = ("id", "name", "is_public", "extra_specs", "description")
@@ -59,9 +59,9 @@ def show(context: CliContext, volume_type: str) -> None:
 def set_(context: CliContext, volume_type: str, extra_specs: tuple[tuple[str, str], ...]) -> None:
     """Set extra specs of a type; others stay unchanged."""
     types = context.client.types
-    found = types.find(volume_type)
-    types.set_specs(found["id"], dict(extra_specs))
-    context.out.record(types.key, types.get(found["id"]))
+    record = types.find(volume_type)
+    types.set_specs(record["id"], dict(extra_specs))
+    context.out.record(types.key, types.get(record["id"]))
 
 
 @type_.command()
@@ -71,10 +71,10 @@ def set_(context: CliContext, volume_type: str, extra_specs: tuple[tuple[str, st
 def unset(context: CliContext, volume_type: str, keys: tuple[str, ...]) -> None:
     """Remove extra specs from a type."""
     types = context.client.types
-    found = types.find(volume_type)
+    record = types.find(volume_type)
     for key in keys:
-        types.unset_spec(found["id"], key)
-    context.out.record(types.key, types.get(found["id"]))
+        types.unset_spec(record["id"], key)
+    context.out.record(types.key, types.get(record["id"]))
 
 
 @type_.command()
@@ -88,4 +88,4 @@ def delete(context: CliContext, volume_types: tuple[str, ...]) -> None:
         types.delete(id_)
         return Accepted({"id": id_}, None)
 
-    delete_each(context, types, volume_types, delete_one, WaitOptions(is_wanted=False, timeout=None))
+    delete_resources(context, types, volume_types, delete_one, WaitOptions(is_wanted=False, timeout=None))

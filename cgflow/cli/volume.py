@@ -10,13 +10,13 @@ import click
 from cgflow.cli.context import CliContext, with_context
 from cgflow.cli.resource_commands import (
     WaitOptions,
-    add_reset_status,
+    add_reset_status_command,
+    add_wait_options,
     connect_resource,
-    delete_each,
+    delete_resources,
     disconnect_resource,
     file_option,
     report_accepted,
-    wait_options,
 )
 
 _COLUMNS = ("id", "name", "status", "size", "volume_type", "consistencygroup_id", "cgflow:reason")
@@ -39,7 +39,7 @@ def volume() -> None:
 @click.option("--group", metavar="GROUP", help="The consistency group to create it in.")
 @click.option("--description", help="A description.")
 @click.option("--availability-zone", metavar="ZONE", help="The availability zone to create it in.")
-@wait_options
+@add_wait_options
 def create(
     context: CliContext,
     /,
@@ -77,10 +77,10 @@ def list_(context: CliContext, all_projects: bool, status: str | None, group: st
     """List the volumes, newest first."""
     volumes = context.client.volumes
     group_id = None if group is None else context.client.consistencygroups.find(group)["id"]
-    found = volumes.select(
+    records = volumes.select(
         all_tenants=1 if all_projects else None, status=status, consistencygroup_id=group_id
     )
-    context.out.records(volumes.plural, found, _COLUMNS)
+    context.out.records(volumes.plural, records, _COLUMNS)
 
 
 @volume.command()
@@ -96,18 +96,18 @@ def show(context: CliContext, name: str) -> None:
 @with_context
 @click.argument("names", metavar="VOLUME...", nargs=-1, required=True)
 @click.option("--cascade", is_flag=True, help="Delete their snapshots, too.")
-@wait_options
+@add_wait_options
 def delete(context: CliContext, names: tuple[str, ...], cascade: bool, waiting: WaitOptions) -> None:
     """Delete volumes that are in no group."""
     volumes = context.client.volumes
-    delete_each(context, volumes, names, partial(volumes.delete, cascade=cascade), waiting)
+    delete_resources(context, volumes, names, partial(volumes.delete, cascade=cascade), waiting)
 
 
 @volume.command()
 @with_context
 @click.argument("name", metavar="VOLUME")
 @click.argument("new_size", type=click.IntRange(min=1), metavar="GIB")
-@wait_options
+@add_wait_options
 def extend(context: CliContext, name: str, new_size: int, waiting: WaitOptions) -> None:
     """Extend a volume."""
     volumes = context.client.volumes
@@ -118,7 +118,7 @@ def extend(context: CliContext, name: str, new_size: int, waiting: WaitOptions) 
 @with_context
 @click.argument("name", metavar="VOLUME")
 @click.argument("new_type", metavar="TYPE")
-@wait_options
+@add_wait_options
 def retype(context: CliContext, name: str, new_type: str, waiting: WaitOptions) -> None:
     """Change the type of a volume, on its backend."""
     volumes = context.client.volumes
@@ -129,7 +129,7 @@ def retype(context: CliContext, name: str, new_type: str, waiting: WaitOptions) 
 @with_context
 @click.argument("name", metavar="VOLUME")
 @click.argument("snapshot", metavar="SNAPSHOT")
-@wait_options
+@add_wait_options
 def revert(context: CliContext, name: str, snapshot: str, waiting: WaitOptions) -> None:
     """Restore a volume to one of its snapshots. Data written since is lost."""
     client = context.client
@@ -161,7 +161,7 @@ def disconnect(context: CliContext, name: str, as_file: bool) -> None:
     disconnect_resource(context, context.client.volumes, name, as_file, done=done)
 
 
-add_reset_status(
+add_reset_status_command(
     volume,
     lambda client: client.volumes,
     "any status of Cinder",

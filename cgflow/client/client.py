@@ -42,7 +42,7 @@ class Client:
         """The project, by the name or id under which the service knows it."""
         return self._auth.project_id if isinstance(self._auth, KeystonePassword) else self._project
 
-    def resource_id(self, name_or_id: str) -> str:
+    def find_resource_id(self, name_or_id: str) -> str:
         """Return the id of a group, volume or cgsnapshot.
 
         An id is returned unchanged, because flows outlive resources. Raises: NotFound; AmbiguousName.

@@ -28,20 +28,20 @@ class KeystonePassword(AuthBase):
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         """Add a token to a request. Raises: ServiceError, ServiceUnreachable, if Keystone gives none."""
-        plugin, session = self._known
-        with _translated_errors():
+        plugin, session = self._plugin_and_session
+        with _translate_errors():
             request.headers[AUTH_HEADER] = plugin.get_token(session) or ""
         return request
 
     @property
     def project_id(self) -> str:
         """The id of the project of the tokens. Raises: as ``__call__``."""
-        plugin, session = self._known
-        with _translated_errors():
+        plugin, session = self._plugin_and_session
+        with _translate_errors():
             return plugin.get_project_id(session) or ""
 
     @cached_property
-    def _known(self) -> tuple[Password, Session]:
+    def _plugin_and_session(self) -> tuple[Password, Session]:
         # These imports take a third of a second, so they happen only if they are needed.
         from keystoneauth1.identity.v3 import Password
         from keystoneauth1.session import Session
@@ -59,7 +59,7 @@ class KeystonePassword(AuthBase):
 
 
 @contextmanager
-def _translated_errors() -> Iterator[None]:
+def _translate_errors() -> Iterator[None]:
     """Convert keystoneauth's errors. Raises: ServiceError for a refusal; ServiceUnreachable for no answer."""
     from keystoneauth1 import exceptions
 
@@ -71,7 +71,7 @@ def _translated_errors() -> Iterator[None]:
         raise ServiceUnreachable(f"Keystone does not answer: {error}") from error
 
 
-def credentials(environ: Mapping[str, str], user: str, password: str | None) -> AuthBase | None:
+def select_credentials(environ: Mapping[str, str], user: str, password: str | None) -> AuthBase | None:
     """Return the credentials in the environment and the options; None, if there are none."""
     if "OS_TOKEN" in environ:
         return Token(environ["OS_TOKEN"])

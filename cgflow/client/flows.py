@@ -41,23 +41,23 @@ class Flows(Collection):
         if wait > 0:
             params["wait"] = f"{wait:g}"
         answer = self._http.get(self.path(id_, "events"), params, answer_s=wait + _GRACE_S)
-        events: list[Record] = answer.take("events")
+        events: list[Record] = answer.require("events")
         return events
 
     def all_events(self, id_: str, after: int = 0) -> list[Record]:
         """Return all events so far, with as many requests as that takes."""
-        found: list[Record] = []
-        while batch := self.events(id_, found[-1]["seq"] if found else after):
-            found += batch
-        return found
+        events: list[Record] = []
+        while batch := self.events(id_, events[-1]["seq"] if events else after):
+            events += batch
+        return events
 
-    def act(self, id_: str, action: str, **details: str) -> None:
+    def request_action(self, id_: str, action: str, **details: str) -> None:
         """Request a flow action: ``retry``, ``skip``, ``abandon``, ``cancel`` or ``resume``."""
         self._http.post(self.path(id_, "action"), {action: details})
 
     def graph(self, id_: str) -> str:
         """Return the flow's graph as DOT text."""
-        return self._http.text(self.path(id_, "graph"))
+        return self._http.get_text(self.path(id_, "graph"))
 
     def follow(
         self, id_: str, *, after: int = 0, timeout: float | None = None, patience: float = PATIENCE_S
@@ -82,22 +82,22 @@ class Flows(Collection):
         seen, wait = after, 0.0
         while True:
             began = time.monotonic()
-            batch = timer.request(partial(self.events, id_, seen, wait))
+            batch = timer.request_with_retries(partial(self.events, id_, seen, wait))
             if batch:
                 seen = batch[-1]["seq"]
                 yield batch
-            if not batch or any(_is_end(event) for event in batch):
-                flow = timer.request(partial(self.get, id_))
+            if not batch or any(_is_end_event(event) for event in batch):
+                flow = timer.request_with_retries(partial(self.get, id_))
                 if has_ended(flow):
                     # The events written between the two answers, including the last one.
-                    if last := timer.request(partial(self.events, id_, seen)):
+                    if last := timer.request_with_retries(partial(self.events, id_, seen)):
                         yield last
                     return flow
-            timer.check()
+            timer.raise_if_timed_out()
             if not batch and wait > 0 and time.monotonic() - began < _FIRST_PAUSE_S:
                 # The service did not wait for events, so pause before the next request.
                 time.sleep(_FIRST_PAUSE_S)
-            wait = timer.at_most(POLL_S)
+            wait = timer.limit_to_remaining(POLL_S)
 
 
 def has_ended(flow: Record) -> bool:
@@ -105,7 +105,7 @@ def has_ended(flow: Record) -> bool:
     return flow["state"] not in UNFINISHED
 
 
-def _is_end(event: Record) -> bool:
+def _is_end_event(event: Record) -> bool:
     return event["task"] is None and event["to"] not in UNFINISHED
 
 
@@ -118,13 +118,13 @@ class _FollowTimer:
         self._patience = patience
         self._began = time.monotonic()
 
-    def at_most(self, seconds: float) -> float:
+    def limit_to_remaining(self, seconds: float) -> float:
         """Return the seconds, limited to the rest of the total time."""
         if self._timeout is None:
             return seconds
         return max(0.0, min(seconds, self._began + self._timeout - time.monotonic()))
 
-    def check(self) -> None:
+    def raise_if_timed_out(self) -> None:
         """Raise WaitTimedOut, if the total time is over."""
         if self._timeout is not None and time.monotonic() - self._began >= self._timeout:
             raise WaitTimedOut(
@@ -132,7 +132,7 @@ class _FollowTimer:
                 f"follow it with 'cgflow flow follow {self._flow_id}'."
             )
 
-    def request(self, send: Callable[[], T]) -> T:
+    def request_with_retries(self, send: Callable[[], T]) -> T:
         """Retry a request until there is an answer or ``patience`` is over. Raises: as ``Flows.follow``."""
         gone_since: float | None = None
         pause = _FIRST_PAUSE_S
@@ -148,6 +148,6 @@ class _FollowTimer:
                         f"{error.message} Flow {self._flow_id} continues when the service is back: "
                         f"follow it then with 'cgflow flow follow {self._flow_id}'."
                     ) from error
-            self.check()
-            time.sleep(self.at_most(pause))
+            self.raise_if_timed_out()
+            time.sleep(self.limit_to_remaining(pause))
             pause = min(2 * pause, _LONGEST_PAUSE_S)

@@ -76,7 +76,7 @@ class Answer:
     body: Record
     flow_id: str | None
 
-    def take(self, key: str) -> Any:
+    def require(self, key: str) -> Any:
         """Return a part of the body. Raises: ServiceError, if it is missing."""
         if key not in self.body:
             raise ServiceError(
@@ -86,9 +86,9 @@ class Answer:
             )
         return self.body[key]
 
-    def accepted(self, key: str) -> Accepted:
+    def as_accepted(self, key: str) -> Accepted:
         """Return the accepted resource together with its flow."""
-        return Accepted(self.take(key), self.flow_id)
+        return Accepted(self.require(key), self.flow_id)
 
 
 class Token(AuthBase):
@@ -127,9 +127,9 @@ class Http:
 
     def get(self, path: str, params: Record | None = None, answer_s: float = ANSWER_S) -> Answer:
         """Send a GET. ``answer_s`` is how many seconds the service may be silent."""
-        return _parse(self._send("GET", path, params=params, answer_s=answer_s))
+        return _parse_response(self._send("GET", path, params=params, answer_s=answer_s))
 
-    def text(self, path: str) -> str:
+    def get_text(self, path: str) -> str:
         """Send a GET for something that is not JSON, and return the text."""
         return self._send("GET", path, accept="text/plain, text/vnd.graphviz, */*").text
 
@@ -141,15 +141,15 @@ class Http:
         ``microversion`` is the one to request, such as ``3.20``, if the lowest does not suffice.
         """
         headers = {} if microversion is None else {VERSIONS: _version_header(microversion)}
-        return _parse(self._send("POST", path, body=body, answer_s=answer_s, headers=headers))
+        return _parse_response(self._send("POST", path, body=body, answer_s=answer_s, headers=headers))
 
     def put(self, path: str, body: Record) -> Answer:
         """Send a PUT."""
-        return _parse(self._send("PUT", path, body=body))
+        return _parse_response(self._send("PUT", path, body=body))
 
     def delete(self, path: str) -> Answer:
         """Send a DELETE."""
-        return _parse(self._send("DELETE", path))
+        return _parse_response(self._send("DELETE", path))
 
     def _send(
         self,
@@ -172,12 +172,12 @@ class Http:
                 timeout=(CONNECT_S, answer_s),
             )
         except requests.RequestException as error:
-            raise self._unreachable(method, error) from error
+            raise self._unreachable_error(method, error) from error
         if response.status_code >= 400:
-            raise self._name_project(_refusal(response))
+            raise self._explain_wrong_project(_parse_error(response))
         return response
 
-    def _name_project(self, refused: ServiceError) -> ServiceError:
+    def _explain_wrong_project(self, refused: ServiceError) -> ServiceError:
         """Name the project in the message, if the service refuses the one in the URL."""
         if refused.status != 400 or refused.message != _WRONG_PROJECT:
             return refused
@@ -187,7 +187,7 @@ class Http:
         )
         return ServiceError(refused.status, refused.code, message, refused.request_id)
 
-    def _unreachable(self, method: str, error: requests.RequestException) -> ServiceUnreachable:
+    def _unreachable_error(self, method: str, error: requests.RequestException) -> ServiceUnreachable:
         if _is_never_sent(error):
             return ServiceUnreachable(
                 f"No service answers at {self._url}: {_root_cause(error)}. "
@@ -206,12 +206,12 @@ def _version_header(microversion: str) -> str:
     return f"volume {microversion}, cgflow 1.0"
 
 
-def segment(value: str) -> str:
+def quote_segment(value: str) -> str:
     """Return a value quoted as one segment of a path."""
     return quote(value, safe="")
 
 
-def _parse(response: requests.Response) -> Answer:
+def _parse_response(response: requests.Response) -> Answer:
     flow_id = response.headers.get("X-Cgflow-Flow-Id")
     if not response.content:
         return Answer({}, flow_id)
@@ -229,7 +229,7 @@ def _parse(response: requests.Response) -> Answer:
     return Answer(body, flow_id)
 
 
-def _refusal(response: requests.Response) -> ServiceError:
+def _parse_error(response: requests.Response) -> ServiceError:
     """Parse ``{"badRequest": {"code": 400, "message": ...}}``, or else use the HTTP status line."""
     request_id = response.headers.get("X-Openstack-Request-Id")
     try:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl, urlsplit
 
-from cgflow.client.http import Accepted, AmbiguousName, Http, Record, ServiceError, segment
+from cgflow.client.http import Accepted, AmbiguousName, Http, Record, ServiceError, quote_segment
 from cgflow.errors import NotFound
 
 ID = re.compile(r"[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}", re.IGNORECASE)
@@ -30,19 +30,19 @@ class Collection:
 
     def get(self, id_: str) -> Record:
         """Return one by its id."""
-        found: Record = self._http.get(self.path(id_)).take(self.key)
-        return found
+        record: Record = self._http.get(self.path(id_)).require(self.key)
+        return record
 
     def select(self, **filters: Any) -> list[Record]:
         """Return those that match the service's filters: all pages, or one page if ``limit`` is given."""
         params = {name: value for name, value in filters.items() if value is not None}
-        found: list[Record] = []
+        records: list[Record] = []
         while True:
             page = self._http.get(self.listing, params)
-            found += page.take(self.plural)
-            following = _next_page(page.body)
+            records += page.require(self.plural)
+            following = _next_page_parameters(page.body)
             if not following or "limit" in filters:
-                return found
+                return records
             params |= following
 
     def find(self, name_or_id: str) -> Record:
@@ -70,7 +70,7 @@ class Collection:
 
     def path(self, id_: str, *more: str) -> str:
         """Return the path of one, or of something below it."""
-        return "/".join((self.root, segment(id_), *map(segment, more)))
+        return "/".join((self.root, quote_segment(id_), *map(quote_segment, more)))
 
     def name_filters(self, name: str) -> Record:
         """Return the filters that select a name."""
@@ -84,7 +84,7 @@ def describe_with_id(record: Record) -> str:
     return f"{record['id']} ({facts})" if facts else str(record["id"])
 
 
-def _next_page(page: Record) -> Record:
+def _next_page_parameters(page: Record) -> Record:
     """Return the query parameters of the next page. The host of the link is ignored: there may be a proxy.
 
     The key of the link contains the singular of the resource for some lists, the plural for others.
@@ -110,7 +110,7 @@ class Resettable(Collection):
 
     def reset_status(self, id_: str, status: str) -> None:
         """Set the status of one, without a flow and without a change on a backend."""
-        path = "/".join((self.action_root or self.root, segment(id_), "action"))
+        path = "/".join((self.action_root or self.root, quote_segment(id_), "action"))
         self._http.post(path, {self.reset_key: {"status": status}}, microversion=self.action_microversion)
 
 
@@ -123,7 +123,7 @@ class Connectable(Collection):
         ``as_file`` also makes it a file on the backend's host, with its ``path`` in ``data``.
         """
         body: Record = {"os-initialize_connection": {"connector": _connector(as_file)}}
-        info: Record = self._http.post(self.path(id_, "action"), body).take("connection_info")
+        info: Record = self._http.post(self.path(id_, "action"), body).require("connection_info")
         return info
 
     def disconnect(self, id_: str, *, as_file: bool = False) -> None:
@@ -153,7 +153,7 @@ class ConsistencyGroups(Resettable):
             "volume_types": ",".join(volume_types),
             "availability_zone": availability_zone,
         }
-        return self._http.post(self.root, {self.key: body}).accepted(self.key)
+        return self._http.post(self.root, {self.key: body}).as_accepted(self.key)
 
     def create_from(
         self, name: str, description: str | None, *, cgsnapshot_id: str | None, source_cgid: str | None
@@ -166,7 +166,7 @@ class ConsistencyGroups(Resettable):
             "source_cgid": source_cgid,
         }
         path = f"{self.root}/create_from_src"
-        return self._http.post(path, {"consistencygroup-from-src": body}).accepted(self.key)
+        return self._http.post(path, {"consistencygroup-from-src": body}).as_accepted(self.key)
 
     def update(
         self,
@@ -213,7 +213,7 @@ class Cgsnapshots(Resettable):
         body = {"name": name, "consistencygroup_id": consistencygroup_id, "description": description}
         if level is not None:
             body["cgflow:level"] = level
-        return self._http.post(self.root, {self.key: body}).accepted(self.key)
+        return self._http.post(self.root, {self.key: body}).as_accepted(self.key)
 
     def delete(self, id_: str) -> Accepted:
         """Delete a cgsnapshot with the snapshots in it."""
@@ -249,26 +249,26 @@ class Volumes(Connectable, Resettable):
             "snapshot_id": snapshot_id,
             "source_volid": source_volid,
         }
-        return self._http.post(self.root, {self.key: body}).accepted(self.key)
+        return self._http.post(self.root, {self.key: body}).as_accepted(self.key)
 
     def extend(self, id_: str, new_size: int) -> Accepted:
         """Extend a volume."""
-        return self._act(id_, {"os-extend": {"new_size": new_size}})
+        return self._post_action(id_, {"os-extend": {"new_size": new_size}})
 
     def retype(self, id_: str, new_type: str) -> Accepted:
         """Change the type of a volume, on its backend."""
-        return self._act(id_, {"os-retype": {"new_type": new_type, "migration_policy": "never"}})
+        return self._post_action(id_, {"os-retype": {"new_type": new_type, "migration_policy": "never"}})
 
     def revert(self, id_: str, snapshot_id: str) -> Accepted:
         """Restore a volume to one of its snapshots."""
-        return self._act(id_, {"revert": {"snapshot_id": snapshot_id}})
+        return self._post_action(id_, {"revert": {"snapshot_id": snapshot_id}})
 
     def delete(self, id_: str, *, cascade: bool = False) -> Accepted:
         """Delete a volume; with ``cascade``, its snapshots, too."""
         path = self.path(id_) + ("?cascade=True" if cascade else "")
         return Accepted({"id": id_}, self._http.delete(path).flow_id)
 
-    def _act(self, id_: str, action: dict[str, object]) -> Accepted:
+    def _post_action(self, id_: str, action: dict[str, object]) -> Accepted:
         return Accepted({"id": id_}, self._http.post(self.path(id_, "action"), action).flow_id)
 
 
@@ -281,7 +281,7 @@ class Snapshots(Connectable, Resettable):
     def create(self, name: str, volume_id: str, *, description: str | None, force: bool) -> Accepted:
         """Take a snapshot of one volume; ``force`` allows it while the volume is in use."""
         body = {"name": name, "volume_id": volume_id, "description": description, "force": force}
-        return self._http.post(self.root, {self.key: body}).accepted(self.key)
+        return self._http.post(self.root, {self.key: body}).as_accepted(self.key)
 
     def delete(self, id_: str) -> Accepted:
         """Delete a snapshot that is in no cgsnapshot."""
@@ -303,7 +303,7 @@ class VolumeTypes(Collection):
     ) -> Record:
         """Create a type with its extra specs; if these are refused, delete the type again."""
         body = {"name": name, "description": description, "os-volume-type-access:is_public": is_public}
-        created: Record = self._http.post(self.root, {"volume_type": body}).take(self.key)
+        created: Record = self._http.post(self.root, {"volume_type": body}).require(self.key)
         if not extra_specs:
             return created
         try:
@@ -316,7 +316,7 @@ class VolumeTypes(Collection):
         """Set some extra specs and return those; others stay unchanged."""
         specs: dict[str, str] = self._http.post(
             self.path(id_, "extra_specs"), {"extra_specs": extra_specs}
-        ).take("extra_specs")
+        ).require("extra_specs")
         return specs
 
     def unset_spec(self, id_: str, key: str) -> None:
@@ -336,16 +336,16 @@ class Quotas:
 
     def show(self, project: str) -> Record:
         """Return ``{resource: {"limit", "in_use", "reserved"}}`` and the project as ``id``."""
-        answer = self._http.get(f"/os-quota-sets/{segment(project)}", {"usage": "True"})
-        quota: Record = answer.take("quota_set")
+        answer = self._http.get(f"/os-quota-sets/{quote_segment(project)}", {"usage": "True"})
+        quota: Record = answer.require("quota_set")
         return quota
 
     def set(self, project: str, limits: dict[str, int]) -> Record:
         """Set some limits and return all of them. -1 means unlimited."""
         body = {"tenant_id": project, **limits}
-        quota: Record = self._http.put(f"/os-quota-sets/{segment(project)}", {"quota_set": body}).take(
-            "quota_set"
-        )
+        quota: Record = self._http.put(
+            f"/os-quota-sets/{quote_segment(project)}", {"quota_set": body}
+        ).require("quota_set")
         return quota
 
 
@@ -362,12 +362,12 @@ class Audit:
     def fetch_report(self, backend: str | None = None) -> Record:
         """Return the report of an audit."""
         params = {} if backend is None else {"backend": backend}
-        audit: Record = self._http.get("/audit", params, answer_s=AUDIT_S).take("audit")
+        audit: Record = self._http.get("/audit", params, answer_s=AUDIT_S).require("audit")
         return audit
 
     def repair(
         self,
-        wanted: list[str],
+        selected: list[str],
         *,
         dry_run: bool,
         backend: str | None = None,
@@ -378,7 +378,7 @@ class Audit:
 
         ``project_id`` and ``volume_type`` apply to resources that are adopted.
         """
-        body = {"repair": wanted, "dry_run": dry_run, "backend": backend}
+        body = {"repair": selected, "dry_run": dry_run, "backend": backend}
         body |= {"project_id": project_id, "volume_type": volume_type}
-        audit: Record = self._http.post("/audit", body, answer_s=AUDIT_S).take("audit")
+        audit: Record = self._http.post("/audit", body, answer_s=AUDIT_S).require("audit")
         return audit

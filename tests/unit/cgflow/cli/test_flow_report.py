@@ -16,7 +16,7 @@ def text(lines: list[str]) -> str:
 
 def rendered(story: Story, state: str = "success", *, unfold: bool = False, **more: Any) -> list[str]:
     """Return the lines of a flow with these events."""
-    return flow_report.render(
+    return flow_report.report_lines(
         wire_events.flow(state, tasks=story.tasks(), **more), story.events, unfold=unfold
     )
 
@@ -50,9 +50,13 @@ def test_a_flow_that_succeeded() -> None:
 
 
 def test_a_rollback_that_is_tried_again_says_when() -> None:
-    stuck = flow_report.heading(wire_events.flow("rollback_failed", undo_at="2026-11-22T10:20:00.000000"), [])
+    stuck = flow_report.heading_lines(
+        wire_events.flow("rollback_failed", undo_at="2026-11-22T10:20:00.000000"), []
+    )
     assert "  next try  2026-11-22T10:20:00.000000, by itself" in stuck
-    assert not any("next try" in line for line in flow_report.heading(wire_events.flow(undo_at=None), []))
+    assert not any(
+        "next try" in line for line in flow_report.heading_lines(wire_events.flow(undo_at=None), [])
+    )
 
 
 def test_a_flow_that_was_undone_shows_what_was() -> None:
