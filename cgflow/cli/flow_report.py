@@ -87,7 +87,7 @@ def step_lines(tasks: Iterable[Step], begun: datetime | None, *, unfold: bool = 
     never = datetime.max.replace(tzinfo=UTC)
     steps = sorted(tasks, key=lambda step: parse_time(step["started_at"]) or never)
     if not steps:
-        return ["  No step has been begun."]
+        return ["  No step has started."]
     rows = [
         _HEADING,
         *(row for family in _fold_member_steps(steps, unfold) for row in _table_rows(family, begun)),

@@ -167,7 +167,7 @@ def test_a_flow_that_has_not_begun() -> None:
         Story(), "accepted", started_at=None, duration_ms=None, conductor=None, summary="It waits."
     )
     assert "  state     accepted: It waits." in lines
-    assert lines[-1] == "  No step has been begun."
+    assert lines[-1] == "  No step has started."
 
 
 def test_steps_that_were_not_begun_come_last() -> None:
