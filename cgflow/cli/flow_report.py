@@ -64,6 +64,7 @@ def heading_lines(flow: dict[str, Any], events: Sequence[dict[str, Any]]) -> lis
         "next try": flow.get("undo_at") and f"{flow['undo_at']}, by itself",
         "accepted": flow.get("created_at"),
         "committed": flow.get("committed_at"),
+        "waited": _waiting_time_text(flow),
         "took": _run_time_text(flow),
         "asked by": f"user {flow.get('user_id')} of project {flow.get('project_id')}",
         "request": flow.get("request_id"),
@@ -253,10 +254,20 @@ def _group_of(flow: dict[str, Any]) -> str | None:
     return None if group == flow["resource_id"] else group
 
 
+def _waiting_time_text(flow: dict[str, Any]) -> str | None:
+    """Return how long the accepted flow waited for a conductor; None, if none has taken it up yet."""
+    accepted, started = parse_time(flow.get("created_at")), parse_time(flow.get("started_at"))
+    if accepted is None or started is None:
+        return None
+    # One process accepted the flow and another may have started it, so their clocks may differ.
+    ms = max(0.0, (started - accepted).total_seconds() * 1000)
+    return f"{format_duration(ms)} from its acceptance to its start"
+
+
 def _run_time_text(flow: dict[str, Any]) -> str | None:
     if flow.get("duration_ms") is None:
         return None
-    return format_duration(flow["duration_ms"])
+    return f"{format_duration(flow['duration_ms'])} from its start to its end"
 
 
 def _conductors_text(flow: dict[str, Any], events: Sequence[dict[str, Any]]) -> str | None:

@@ -36,7 +36,8 @@ def test_a_flow_that_succeeded() -> None:
           group     90000000-0000-4000-8000-000000000003
           state     success
           accepted  2026-11-22T10:19:44.996000
-          took      412 ms
+          waited    4.0 ms from its acceptance to its start
+          took      412 ms from its start to its end
           asked by  user alice of project admin
           request   req-1
           run by    host-a
@@ -47,6 +48,16 @@ def test_a_flow_that_succeeded() -> None:
           ✓  driver.snapshot[v1]      1  +47 ms   12 ms  done
           ✓  driver.snapshot[v2]      1  +48 ms  380 ms  done
         """)
+
+
+def test_the_time_before_the_start_is_shown_apart_from_the_duration() -> None:
+    lines = flow_report.heading_lines(wire_events.flow(created_at=wire_events.at(-8000)), [])
+    assert "  waited    8.0 s from its acceptance to its start" in lines
+    assert "  took      412 ms from its start to its end" in lines
+    waiting = flow_report.heading_lines(wire_events.flow("accepted", started_at=None, duration_ms=None), [])
+    assert not any(line.split()[0] in ("waited", "took") for line in waiting)
+    running = flow_report.heading_lines(wire_events.flow("running", ended_at=None, duration_ms=None), [])
+    assert [line.split()[0] for line in running if line.split()[0] in ("waited", "took")] == ["waited"]
 
 
 def test_a_rollback_that_is_tried_again_says_when() -> None:
