@@ -174,7 +174,18 @@ def _deletion_error(resources: Collection, count: int, failures: Failures) -> Cg
     return SomeFailed(f"{len(failures)} of {count} {resources.plural} were not deleted:{details}", failures)
 
 
-file_option = click.option("--file", "as_file", is_flag=True, help="As a file on the host of the backend.")
+connect_as_file_option = click.option(
+    "--file",
+    "as_file",
+    is_flag=True,
+    help="Serve it as a file on the host of the backend, and print the path of the file.",
+)
+disconnect_file_option = click.option(
+    "--file",
+    "as_file",
+    is_flag=True,
+    help="Remove the file that 'connect --file' made on the host of the backend. It must not be open.",
+)
 
 
 def connect_resource(context: CliContext, resources: Connectable, name: str, as_file: bool) -> None:

@@ -9,10 +9,10 @@ from cgflow.cli.resource_commands import (
     WaitOptions,
     add_reset_status_command,
     add_wait_options,
+    connect_as_file_option,
     connect_resource,
     delete_resources,
     disconnect_resource,
-    file_option,
     report_accepted,
 )
 
@@ -83,7 +83,7 @@ def show(context: CliContext, name: str) -> None:
 @snapshot.command()
 @with_context
 @click.argument("name", metavar="SNAPSHOT")
-@file_option
+@connect_as_file_option
 def connect(context: CliContext, name: str, as_file: bool) -> None:
     """Export a snapshot read-only, and print its address.
 

@@ -12,10 +12,11 @@ from cgflow.cli.resource_commands import (
     WaitOptions,
     add_reset_status_command,
     add_wait_options,
+    connect_as_file_option,
     connect_resource,
     delete_resources,
+    disconnect_file_option,
     disconnect_resource,
-    file_option,
     report_accepted,
 )
 
@@ -141,7 +142,7 @@ def revert(context: CliContext, name: str, snapshot: str, waiting: WaitOptions) 
 @volume.command()
 @with_context
 @click.argument("name", metavar="VOLUME")
-@file_option
+@connect_as_file_option
 def connect(context: CliContext, name: str, as_file: bool) -> None:
     """Export a volume and print its address.
 
@@ -154,7 +155,7 @@ def connect(context: CliContext, name: str, as_file: bool) -> None:
 @volume.command()
 @with_context
 @click.argument("name", metavar="VOLUME")
-@file_option
+@disconnect_file_option
 def disconnect(context: CliContext, name: str, as_file: bool) -> None:
     """End the use of a volume, or remove its file. Connected clients stay connected."""
     done = "is no longer a file" if as_file else "is no longer reserved; connected clients stay connected"

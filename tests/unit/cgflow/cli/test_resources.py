@@ -121,6 +121,20 @@ def test_a_file_is_asked_for_and_its_path_printed(service: CannedService, cgflow
     assert service.asked[-1].body == {"os-terminate_connection": {"connector": {}}}
 
 
+@pytest.mark.parametrize(
+    ("words", "effect"),
+    [
+        (("volume", "connect"), "Serve it as a file"),
+        (("snapshot", "connect"), "Serve it as a file"),
+        (("volume", "disconnect"), "Remove the file"),
+    ],
+)
+def test_the_help_of_a_file_says_what_the_command_does_with_it(
+    cgflow: Cgflow, words: tuple[str, str], effect: str
+) -> None:
+    assert effect in " ".join(cgflow(*words, "--help").stdout.split())
+
+
 def test_snapshots_are_listed_shown_and_connected(service: CannedService, cgflow: Cgflow) -> None:
     service.plays(
         "GET", "/snapshots/detail", {"snapshots": [{"id": "s1", "name": "nightly", "volume_id": V}]}
