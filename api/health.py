@@ -100,7 +100,7 @@ def _probe_result(name: str) -> str | None:
 
 
 def _run_step_probe(runtime: Runtime) -> str:
-    return OK if runtime.conductor.run_empty_step() else "is stopping"
+    return OK if runtime.conductor.wait_for_free_step_thread() else "is stopping"
 
 
 def _run_write_probe(database: Database, zone: str) -> str:

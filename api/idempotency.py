@@ -84,10 +84,10 @@ class Key:
         another project now.
         """
         with runtime().database.read() as session:
-            stored = keys.find(session, self.identity, clock.now())
+            stored = keys.find_response(session, self.identity, clock.now())
             if stored is None:
                 return None
-            owners = keys.projects_of(session, _ids(stored))
+            owners = keys.projects_of_resources(session, _ids(stored))
         used = versions.used()
         # The answer was made for the versions that its request stated.
         if stored.fingerprint != self.fingerprint or stored.headers.get(versions.HEADER, used) != used:
@@ -108,7 +108,7 @@ class Key:
 
     def take(self, session: Session) -> None:
         """Take the key, in the transaction that executes the request. Raises: KeyTaken."""
-        if not keys.take(session, self.identity, self.fingerprint, clock.now()):
+        if not keys.take_key(session, self.identity, self.fingerprint, clock.now()):
             raise KeyTaken
 
     def store(self, session: Session, answer: Response, decisions: Sequence[PolicyDecision]) -> None:

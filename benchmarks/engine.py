@@ -81,7 +81,7 @@ def _run_plain(members: int, backend: Any) -> None:
 
 def _accepted(database: Any, conductor: Any, members: int) -> str:
     flow_id = graphs.accept(database, *(f"m{i}" for i in range(members)))
-    conductor.wake(flow_id)
+    conductor.submit_flow(flow_id)
     return flow_id
 
 

@@ -81,7 +81,7 @@ def _lock_volume(session: Session, volume_id: str) -> records.Volume | None:
 def _must_wait(session: Session, hosts: set[str], found: records.Volume) -> bool:
     unfinished = [
         flow
-        for flow in flows.unfinished(session)
+        for flow in flows.list_unfinished(session)
         if flow.operation == OPERATION and flow.symbols.get("host") in hosts
     ]
     place = found.consistencygroup_id or found.id
@@ -92,7 +92,7 @@ def _must_wait(session: Session, hosts: set[str], found: records.Volume) -> bool
 
 def _failed_recently(runtime: Runtime, spec: VolumeSpec) -> bool:
     with runtime.database.read() as session:
-        last = flows.newest_of(session, OPERATION, spec.id)
+        last = flows.find_newest(session, OPERATION, spec.id)
     return (
         last is not None
         and last.state is not FlowState.SUCCESS

@@ -11,7 +11,7 @@ from taskflow import atom
 from taskflow.flow import Flow
 from taskflow.patterns import unordered_flow
 
-from cgflow.engine.linear_scheduling import Compiler
+from cgflow.engine.parallel_engine import Compiler
 from cgflow.engine.task import Commit
 from flows.catalog import define
 

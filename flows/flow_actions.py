@@ -14,7 +14,7 @@ def retry(runtime: Runtime, context: RequestContext, flow_id: str, reason: str |
     """Retry a failed rollback now. Raises: NotFound, InvalidState."""
     with runtime.accepting_transaction(flow_id) as session:
         flows.get(session, flow_id, context.scope)
-        seq = flow_actions.retry(session, flow_id, _actor(context), reason)
+        seq = flow_actions.retry_rollback(session, flow_id, _actor(context), reason)
     _wake_after_commit(runtime, flow_id, seq)
 
 
@@ -22,7 +22,7 @@ def skip(runtime: Runtime, context: RequestContext, flow_id: str, *, task: str, 
     """Declare a step reverted whose revert failed, and revert the rest. Raises: NotFound, InvalidState."""
     with runtime.accepting_transaction(flow_id) as session:
         flows.get(session, flow_id, context.scope)
-        seq = flow_actions.skip(session, flow_id, task, _actor(context), reason)
+        seq = flow_actions.skip_failed_undo(session, flow_id, task, _actor(context), reason)
     _wake_after_commit(runtime, flow_id, seq)
 
 
@@ -33,7 +33,7 @@ def abandon(runtime: Runtime, context: RequestContext, flow_id: str, *, reason: 
     """
     with runtime.database.write() as session:
         flows.get(session, flow_id, context.scope)
-        seq = flow_actions.abandon(session, flow_id, _actor(context), reason)
+        seq = flow_actions.abandon_flow(session, flow_id, _actor(context), reason)
     runtime.on_commit(lambda: runtime.watch.publish(flow_id, seq))
 
 
@@ -44,7 +44,9 @@ def cancel(runtime: Runtime, context: RequestContext, flow_id: str, *, reason: s
     """
     with runtime.database.write() as session:
         operation = flows.get(session, flow_id, context.scope).operation
-        request = flow_actions.cancel(session, flow_id, _actor(context), reason, runtime.remedy_of(operation))
+        request = flow_actions.request_cancel(
+            session, flow_id, _actor(context), reason, runtime.remedy_of(operation)
+        )
     if request.seq is not None:
         seq = request.seq
         runtime.on_commit(lambda: runtime.watch.publish(flow_id, seq))
@@ -59,12 +61,12 @@ def resume(runtime: Runtime, context: RequestContext, flow_id: str) -> None:
         raise InvalidState(
             f"Flow {flow_id} has ended, its state is {flow.state}. Only unfinished flows can be resumed."
         )
-    if runtime.conductor.is_running(flow_id):
+    if runtime.conductor.runs_flow(flow_id):
         raise InvalidState(
             f"Flow {flow_id} is running already. Only a flow that no conductor runs can be resumed."
         )
-    resumed = flow_actions.action("resume", _actor(context), None)
-    runtime.on_commit(lambda: runtime.conductor.wake(flow_id, resumed))
+    resumed = flow_actions.action_to_json("resume", _actor(context), None)
+    runtime.on_commit(lambda: runtime.conductor.submit_flow(flow_id, resumed))
 
 
 def retry_automatically(runtime: Runtime, flow_id: str) -> None:
@@ -75,13 +77,13 @@ def retry_automatically(runtime: Runtime, flow_id: str) -> None:
             # An operator has already acted on the flow.
             return
         reason = f"Automatic retry {flow.undo_attempts} of {conductor.UNDO_ATTEMPTS}."
-        seq = flow_actions.retry(session, flow_id, flow_actions.AUTOMATIC, reason)
+        seq = flow_actions.retry_rollback(session, flow_id, flow_actions.AUTOMATIC, reason)
     _wake_after_commit(runtime, flow_id, seq)
 
 
 def _wake_after_commit(runtime: Runtime, flow_id: str, seq: int) -> None:
     runtime.on_commit(lambda: runtime.watch.publish(flow_id, seq))
-    runtime.on_commit(lambda: runtime.conductor.wake(flow_id))
+    runtime.on_commit(lambda: runtime.conductor.submit_flow(flow_id))
 
 
 def _actor(context: RequestContext) -> flow_actions.Actor:

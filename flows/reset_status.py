@@ -85,7 +85,7 @@ def reset_volume(
         if target is Status.IN_USE and not is_attached:
             raise InvalidState(f"Invalid volume: Volume {volume.id} is not attached, so it cannot be in-use.")
         if not remaining:
-            attachments.end(session, *(one.id for one in volume.attachments))
+            attachments.delete(session, *(one.id for one in volume.attachments))
         _set_status(session, context, "volume", volume, target)
 
 

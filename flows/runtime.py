@@ -100,7 +100,7 @@ class Runtime:
 
         Raises: SessionFenced, in a process that no longer takes up flows.
         """
-        self.conductor.check_admitted()
+        self.conductor.check_not_fenced()
         is_complete = False
         try:
             with self.database.write() as session:
@@ -109,7 +109,7 @@ class Runtime:
                 is_complete = True
         except Exception as error:
             if is_complete and is_unavailable(error):
-                self.conductor.wake(flow_id)
+                self.conductor.submit_flow(flow_id)
             raise
 
 
@@ -170,7 +170,7 @@ class Acceptance:
             "claims": self.claims,
             "deltas": dict(deltas or {}),
         }
-        flow_rows.accept(
+        flow_rows.insert_accepted(
             self.session,
             id=self.flow_id,
             operation=operation,
@@ -226,7 +226,7 @@ def accepting(runtime: Runtime, context: RequestContext) -> Iterator[Acceptance]
         acceptance = Acceptance(session, context, runtime.settings, runtime.version_of, flow_id)
         yield acceptance
     if acceptance.has_flow:
-        runtime.on_commit(lambda: runtime.conductor.wake(flow_id))
+        runtime.on_commit(lambda: runtime.conductor.submit_flow(flow_id))
 
 
 def _call_all(calls: list[Callable[[], None]]) -> None:

@@ -91,7 +91,7 @@ class Service:
             Periodic("report", conf.scheduler.report_interval, self.report),
             Periodic("expire", EXPIRE_INTERVAL_S, self._expire_reservations),
             Periodic("undo", UNDO_INTERVAL_S, self._retry_rollbacks),
-            Periodic("take", TAKE_INTERVAL_S, self.conductor.retry_unfenced),
+            Periodic("take", TAKE_INTERVAL_S, self.conductor.retry_takeovers),
             Periodic("forget", DELETE_INTERVAL_S, self._delete_expired),
             Periodic("compact", COMPACT_INTERVAL_S, lambda: accept_due_compactions(self.runtime)),
         ]
@@ -171,7 +171,7 @@ class Service:
 
     def _expire_reservations(self) -> None:
         with self._database.write() as session:
-            reservations.expire(session, clock.now())
+            reservations.cancel_expired(session, clock.now())
 
     def _delete_expired(self) -> None:
         self._retention.round()

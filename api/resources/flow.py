@@ -108,13 +108,13 @@ def _trace(flow_id: str) -> TracedFlow:
     """Return a flow and its tasks, read in one transaction. Raises: NotFound."""
     with runtime().database.read() as session:
         flow = flows.get(session, flow_id, caller().scope)
-        actions = flows.actions(session, flow_id)
+        actions = flows.list_flow_actions(session, flow_id)
         if (pending := unrecorded_cancel(flow, actions)) is not None:
             actions.append(pending)
-        left, removed = flows.leftovers_now(session, flow)
+        left, removed = flows.split_leftovers(session, flow)
         return TracedFlow(
             **vars(flow) | {"leftovers": left},
-            tasks=flows.atoms(session, flow_id),
+            tasks=flows.list_atom_states(session, flow_id),
             actions=actions,
             removed=removed,
             summary=summary(flow, actions),
@@ -136,5 +136,5 @@ def _events(flow_id: str, *, after: int, wait: float, limit: int) -> list[record
 
 def _read_events(flow_id: str, after: int, limit: int) -> tuple[list[records.FlowEvent], bool]:
     with runtime().database.read() as session:
-        flow = flows.line(session, flow_id, caller().scope)
-        return flows.events(session, flow_id, after, limit), flow.state not in UNFINISHED
+        flow = flows.get_summary(session, flow_id, caller().scope)
+        return flows.events_after(session, flow_id, after, limit), flow.state not in UNFINISHED

@@ -58,7 +58,7 @@ class DefaultGroupType(MethodView):
         if name is None:
             raise NotFound("Default group type can not be found.")
         with runtime().database.read() as session:
-            return {"group_type": group_types.find(session, name, private=caller().is_admin)}
+            return {"group_type": group_types.lock_by_id_or_name(session, name, private=caller().is_admin)}
 
 
 @blueprint.route("/group_types/<group_type_id>")

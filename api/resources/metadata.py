@@ -67,7 +67,7 @@ class _Key(_MetadataView):
         """Show one key."""
         resource_id, key = self.authorize("get", address), address["key"]
         with runtime().database.read() as session:
-            return {"meta": {key: self.store.one(session, resource_id, caller().scope, key)}}
+            return {"meta": {key: self.store.get_value(session, resource_id, caller().scope, key)}}
 
     @blueprint.takes(schemas.MetaIn)
     @blueprint.gives(200, schemas.MetaOut, 404)

@@ -31,7 +31,7 @@ class QuotaSet(MethodView):
         """Show the limits of a project; with ``usage``, also the usage."""
         authorize(_SHOW, {"project_id": checked_id(target_id, "project_id")})
         with runtime().database.read() as session:
-            lines = limits.lines(session, target_id, user_project_id=_user_project_id())
+            lines = limits.limits_and_usage(session, target_id, user_project_id=_user_project_id())
         found = schemas.limits_by_name({line.resource: line.limit for line in lines})
         return {"quota_set": {**(schemas.usages_by_name(lines) if with_usage else found), "id": target_id}}
 
@@ -43,7 +43,7 @@ class QuotaSet(MethodView):
         authorize("volume_extension:quotas:update", {"project_id": project_id})
         with runtime().database.write() as session:
             limits.set_limits(session, project_id, schemas.limits_by_resource(asked))
-            lines = limits.lines(session, project_id)
+            lines = limits.limits_and_usage(session, project_id)
         return {"quota_set": schemas.limits_by_name({line.resource: line.limit for line in lines})}
 
     @blueprint.gives(200, None, 403)
@@ -65,7 +65,7 @@ class QuotaDefaults(MethodView):
         """Show the default limits."""
         authorize(_SHOW, {"project_id": checked_id(target_id, "project_id")})
         with runtime().database.read() as session:
-            found = limits.defaults(session, user_project_id=_user_project_id())
+            found = limits.default_limits(session, user_project_id=_user_project_id())
         return {"quota_set": {**schemas.limits_by_name(found), "id": target_id}}
 
 
@@ -78,7 +78,12 @@ class QuotaClassSet(MethodView):
         """Show the limits of a class; they are always those of ``default``, the only class with limits."""
         authorize(f"{_CLASSES}:get")
         with runtime().database.read() as session:
-            return {"quota_class_set": {**schemas.limits_by_name(limits.defaults(session)), "id": class_name}}
+            return {
+                "quota_class_set": {
+                    **schemas.limits_by_name(limits.default_limits(session)),
+                    "id": class_name,
+                }
+            }
 
     @blueprint.takes(schemas.QuotaClassSetIn)
     @blueprint.gives(200, schemas.QuotaClassSetOut, 403, 404)
@@ -88,8 +93,8 @@ class QuotaClassSet(MethodView):
         if class_name != DEFAULT_CLASS:
             raise NotFound(f"Quota class {class_name} could not be found: only {DEFAULT_CLASS} can be set.")
         with runtime().database.write() as session:
-            limits.set_defaults(session, schemas.limits_by_resource(asked))
-            return {"quota_class_set": schemas.limits_by_name(limits.defaults(session))}
+            limits.set_default_limits(session, schemas.limits_by_resource(asked))
+            return {"quota_class_set": schemas.limits_by_name(limits.default_limits(session))}
 
 
 @blueprint.route("/limits")
@@ -104,7 +109,7 @@ class Limits(MethodView):
         project_id = checked_id(asked, "project_id") if asked else caller().project_id
         authorize("limits_extension:used_limits", {"project_id": project_id})
         with runtime().database.read() as session:
-            lines = limits.lines(session, project_id)
+            lines = limits.limits_and_usage(session, project_id)
         return {"limits": {"rate": [], "absolute": schemas.absolute_limits(lines)}}
 
 

@@ -73,7 +73,7 @@ class ServiceAction(MethodView):
                 "binary",
             )
         with runtime().database.write() as session:
-            backends.disable(session, host, clock.now() if is_disabled else None, reason)
+            backends.set_disabled(session, host, clock.now() if is_disabled else None, reason)
         given_reason = {} if reason is None else {"disabled_reason": reason}
         return {
             **body,
@@ -107,7 +107,7 @@ class Host(MethodView):
         name = host.partition("#")[0]
         with runtime().database.read() as session:
             backends.get(session, name)
-            loads = backends.loads(session, name)
+            loads = backends.loads_by_project(session, name)
         return {"host": [{"resource": {"host": name, **_load_body(load)}} for load in loads]}
 
 
@@ -161,7 +161,7 @@ class Thaw(MethodView):
 
 def _freeze(host: str, since: datetime | None) -> Response:
     with runtime().database.write() as session:
-        backends.freeze(session, backend_of(session, host).name, since)
+        backends.set_frozen(session, backend_of(session, host).name, since)
     return Response(status=200, mimetype="application/json")
 
 

@@ -157,7 +157,7 @@ class VolumeSummary(MethodView):
         """Count the volumes of the caller's project, or of all for an administrator who requests them."""
         authorize("volume:get_all")
         with runtime().database.read() as session:
-            count, size = volumes.summary(session, caller().scope)
+            count, size = volumes.count_and_total_size(session, caller().scope)
             summary: dict[str, object] = {"total_count": count, "total_size": size}
             if versions.is_at_least(_METADATA):
                 summary["metadata"] = volumes.metadata_values(session, caller().scope)

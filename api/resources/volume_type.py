@@ -64,7 +64,7 @@ class DefaultVolumeType(MethodView):
         authorize("volume_extension:type_get")
         configured = runtime().settings.default_volume_type
         with runtime().database.read() as session:
-            wanted = volume_types.default_for(session, caller().project_id, configured)
+            wanted = volume_types.effective_default(session, caller().project_id, configured)
             if wanted is None:
                 raise NotFound("Default volume type can not be found.")
             return {"volume_type": volume_types.find(session, wanted)}

@@ -15,7 +15,7 @@ from api.schemas.fields import Count, Flag, StringMap, Text
 from api.schemas.list_query import ListIn
 from api.schemas.service import HostIn
 from api.versions import is_at_least
-from cgflow.db.repositories.paging import ListQuery, check_order
+from cgflow.db.repositories.paging import ListQuery, check_sort_keys
 from cgflow.errors import InvalidInput
 
 
@@ -32,7 +32,7 @@ class BackupListIn(ListIn):
         """Return whether the response is to hold the count; there are no backups to filter."""
         query: ListQuery = super().query(data, **kwargs)
         others = ("size", "container", "availability_zone", "snapshot_id", "data_timestamp")
-        check_order(query.sort, (*self.filters, "created_at", "updated_at", *others))
+        check_sort_keys(query.sort, (*self.filters, "created_at", "updated_at", *others))
         return bool(data.get("with_count")) and is_at_least(45)
 
 

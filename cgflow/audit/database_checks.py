@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from cgflow.audit.database_snapshot import DatabaseSnapshot, Row
 from cgflow.audit.findings import Finding, finding_about_row
-from cgflow.quota.deltas import charge
+from cgflow.quota.deltas import charge_of
 from cgflow.quota.usage import Usage
 from cgflow.status import TRANSITIONAL, FlowState, ReservationState, Status, is_rolled_back, status_at_rest
 
@@ -48,7 +48,7 @@ def charged_quota(rows: DatabaseSnapshot, *, no_snapshot_gb_quota: bool) -> Quot
         if row.consumes_quota
     )
     for (project_id, noun, size, kind), number in each.items():
-        for resource, delta in charge(noun, size, kind, no_snapshot_gb_quota=no_snapshot_gb_quota).items():
+        for resource, delta in charge_of(noun, size, kind, no_snapshot_gb_quota=no_snapshot_gb_quota).items():
             totals[project_id, resource] += delta * number
     return totals
 

@@ -3,13 +3,13 @@
 task.py                base class of the steps
 backoff.py             retry atom with increasing pauses
 step_executor.py       thread pool for steps; only JSON enters and leaves a step
-linear_scheduling.py   TaskFlow's scheduler, made linear in the number of members
+parallel_engine.py     TaskFlow's parallel engine, at a cost linear in the number of members
 flow_run.py            one conductor's run of one flow: fence, durable barrier, cancel flag
 point_of_no_return.py  detection of a committed flow on takeover
 persistence.py         TaskFlow's persistence interface, implemented on the writer
 event_recorder.py      events for the state transitions of atoms
 writer.py              the write queue to the database: ordered group commit
-conductor.py           claims, runs and resumes flows
+conductor.py           takes over, runs and resumes flows
 takeover.py            takes a flow over from the process that ran it before
 definition.py          an operation's version and graph; check of a stored flow against it
 outcome.py             how a flow ended

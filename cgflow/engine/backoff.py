@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from taskflow import retry
 
-from cgflow.engine.outcome import reason_from
+from cgflow.engine.outcome import reason_from_failures
 
 if TYPE_CHECKING:
     from cgflow.engine.flow_run import FlowRun
@@ -29,7 +29,7 @@ class Backoff(retry.Times):  # type: ignore[misc]  # TaskFlow ships no types
         super().__init__(attempts=attempts, name=name, revert_all=True)
         self._run: FlowRun | None = None
 
-    def bind(self, run: FlowRun) -> None:
+    def bind_to_run(self, run: FlowRun) -> None:
         """Attach the retry to the run that owns its flow; stopping the run ends a pause."""
         self._run = run
 
@@ -44,10 +44,12 @@ class Backoff(retry.Times):  # type: ignore[misc]  # TaskFlow ships no types
         failed = len(history)
         if failed and self._run is not None:
             if failed >= self._attempts:
-                reason = reason_from(failure for _, failure in history.outcomes_iter(failed - 1))
-                self._run.show_reason(
+                reason = reason_from_failures(failure for _, failure in history.outcomes_iter(failed - 1))
+                self._run.save_reason(
                     "Its change is committed, so it is not undone; what follows is retried until it is done. "
                     f"Attempt {failed} failed: {reason}"
                 )
-            self._run.pause(min(FIRST_PAUSE_S * 2 ** min(failed - 1, _DOUBLINGS), LONGEST_PAUSE_S))
+            self._run.pause_before_retry(
+                min(FIRST_PAUSE_S * 2 ** min(failed - 1, _DOUBLINGS), LONGEST_PAUSE_S)
+            )
         return failed + 1

@@ -18,19 +18,19 @@ class CoalescingRunner:
         # Number of calls for each key that are announced or have not returned.
         self._expected: Counter[str] = Counter()
 
-    def expect(self, key: str) -> None:
+    def announce_call(self, key: str) -> None:
         """Announce a call for a key; the key is active until that call returns."""
         with self._lock:
             self._expected[key] += 1
 
-    def unexpect(self, key: str) -> None:
+    def withdraw_call(self, key: str) -> None:
         """Withdraw an announced call."""
         with self._lock:
             self._expected[key] -= 1
             self._expected += Counter()
 
     @property
-    def active_flow_ids(self) -> frozenset[str]:
+    def active_keys(self) -> frozenset[str]:
         """The keys that are being worked on or have an announced call."""
         with self._lock:
             return frozenset({*self._keys, *self._expected})
@@ -38,25 +38,25 @@ class CoalescingRunner:
     def __call__(self, key: str) -> None:
         """Run the work, repeatedly if requested meanwhile; return at once if another thread is running it."""
         try:
-            self._do(key)
+            self._run_or_request_rerun(key)
         finally:
-            self.unexpect(key)
+            self.withdraw_call(key)
 
-    def _do(self, key: str) -> None:
+    def _run_or_request_rerun(self, key: str) -> None:
         with self._lock:
             is_at_it = key in self._keys
             self._keys[key] = True
         if is_at_it:
             return
         try:
-            while self._is_wanted(key):
+            while self._take_rerun_request(key):
                 self._work(key)
         except BaseException:
             with self._lock:
                 del self._keys[key]
             raise
 
-    def _is_wanted(self, key: str) -> bool:
+    def _take_rerun_request(self, key: str) -> bool:
         with self._lock:
             if not self._keys[key]:
                 del self._keys[key]

@@ -22,12 +22,12 @@ from cgflow.db.transient_errors import is_unavailable, retry_while_unavailable
 from cgflow.engine import outcome, persistence, point_of_no_return, takeover
 from cgflow.engine.backoff import Backoff
 from cgflow.engine.coalescing_runner import CoalescingRunner
-from cgflow.engine.definition import Definition, check_same_definition, fingerprint
+from cgflow.engine.definition import Definition, check_same_definition, fingerprint_graph
 from cgflow.engine.event_signal import FlowEventSignal
 from cgflow.engine.flow_actions import CancelRequest
 from cgflow.engine.flow_run import FlowRun
 from cgflow.engine.lifecycle_listener import LifecycleCallback, LifecycleListener, ignore_lifecycle
-from cgflow.engine.linear_scheduling import ParallelEngine
+from cgflow.engine.parallel_engine import ParallelEngine
 from cgflow.engine.step_executor import JsonStepExecutor
 from cgflow.engine.task import Task
 from cgflow.engine.writer import Writer
@@ -75,7 +75,7 @@ class Conductor:
         announce: LifecycleCallback = ignore_lifecycle,
     ) -> None:
         self.name = name
-        self._announcer = LifecycleListener(announce)
+        self._lifecycle_listener = LifecycleListener(announce)
         self.watch = FlowEventSignal(max_waiters)
         # An accepted flow must be able to end, even on a full disk.
         self._database = database.with_reserve()
@@ -88,7 +88,7 @@ class Conductor:
         self._fence = fence
         self._running: dict[str, tuple[FlowRun, ParallelEngine]] = {}
         # Two runs of one flow in one process would not be separated by the backend's fence.
-        self._once = CoalescingRunner(self._conduct)
+        self._runner = CoalescingRunner(self._run_flow)
         # Flows whose earlier owner is not yet shut out.
         self._unfenced: set[str] = set()
         self._shut_out: SessionFenced | None = None
@@ -101,12 +101,12 @@ class Conductor:
         """Start, and take up the flows that an earlier process did not finish; return their ids."""
         self._writer.start()
         with self._database.read() as session:
-            left = [flow.id for flow in flows.unfinished(session)]
+            left = [flow.id for flow in flows.list_unfinished(session)]
         for flow_id in left:
-            self.wake(flow_id)
+            self.submit_flow(flow_id)
         return left
 
-    def wake(self, flow_id: str, action: dict[str, Any] | None = None) -> None:
+    def submit_flow(self, flow_id: str, action: dict[str, Any] | None = None) -> None:
         """Take up a flow whose acceptance is committed. While stopping, leave it to the next start.
 
         ``action`` is the flow action that caused this, for the flow's history.
@@ -116,20 +116,20 @@ class Conductor:
             if not self._is_stopping:
                 if action is not None:
                     self._resumed[flow_id] = action
-                self._once.expect(flow_id)
-                self._flows.submit(self._once, flow_id)
+                self._runner.announce_call(flow_id)
+                self._flows.submit(self._runner, flow_id)
 
-    def retry_unfenced(self) -> None:
+    def retry_takeovers(self) -> None:
         """Retry the takeover of flows whose earlier owner could not be shut out."""
         with self._lock:
             left, self._unfenced = self._unfenced, set()
             for flow_id in left:
-                self._once.expect(flow_id)
+                self._runner.announce_call(flow_id)
         for flow_id in sorted(left):
-            self.wake(flow_id)
-            self._once.unexpect(flow_id)
+            self.submit_flow(flow_id)
+            self._runner.withdraw_call(flow_id)
 
-    def check_admitted(self) -> None:
+    def check_not_fenced(self) -> None:
         """Raise SessionFenced if this process was shut out of a backend; it then takes up no more flows."""
         if self._shut_out is not None:
             raise self._shut_out
@@ -169,7 +169,7 @@ class Conductor:
             # The cancel request is stored with the flow, where its next owner finds it.
             LOG.warning("the cancel of flow %s is left to its next owner: %s", flow_id, lost)
 
-    def is_running(self, flow_id: str) -> bool:
+    def runs_flow(self, flow_id: str) -> bool:
         """Whether this conductor runs a flow."""
         with self._lock:
             return flow_id in self._running
@@ -177,28 +177,28 @@ class Conductor:
     def active_flow_ids(self) -> frozenset[str]:
         """Return the flows that this conductor runs or will take up by itself."""
         with self._lock:
-            return frozenset({*self._once.active_flow_ids, *self._unfenced})
+            return frozenset({*self._runner.active_keys, *self._unfenced})
 
     @property
     def is_healthy(self) -> bool:
         """Whether the writes of flows reach the database."""
         return self._writer.is_healthy
 
-    def run_empty_step(self) -> bool:
+    def wait_for_free_step_thread(self) -> bool:
         """Return True once a step thread has been free; False if the pool is shut down."""
         try:
-            self._steps.run_empty()
+            self._steps.wait_for_free_thread()
         except RuntimeError:
             return False
         return True
 
-    def _conduct(self, flow_id: str) -> None:
+    def _run_flow(self, flow_id: str) -> None:
         try:
-            self.check_admitted()
-            self._take_up(flow_id)
+            self.check_not_fenced()
+            self._take_over_and_run(flow_id)
         except FlowMismatch as mismatch:
             LOG.error("flow %s is left as it is: %s", flow_id, mismatch)  # noqa: TRY400 - no traceback needed
-            self._note(flow_id, mismatch.message)
+            self._set_flow_reason(flow_id, mismatch.message)
         except NotFenced as busy:
             LOG.warning("%s", busy)
             with self._lock:
@@ -212,9 +212,11 @@ class Conductor:
         except BaseException as error:
             # The flow keeps its state and is taken up at the next start.
             LOG.exception("flow %s stopped for a reason that is not its own", flow_id)
-            self._note(flow_id, f"Stopped, and taken up again at the next start: {describe(error)}")
+            self._set_flow_reason(
+                flow_id, f"Stopped, and taken up again at the next start: {describe(error)}"
+            )
 
-    def _note(self, flow_id: str, why: str) -> None:
+    def _set_flow_reason(self, flow_id: str, why: str) -> None:
         try:
             with self._database.write() as session:
                 flows.set_reason(session, flow_id, mask_text(why))
@@ -223,9 +225,9 @@ class Conductor:
                 raise
             LOG.warning("not noted on flow %s, for the database does not answer: %s", flow_id, why)
 
-    def _take_up(self, flow_id: str) -> None:
+    def _take_over_and_run(self, flow_id: str) -> None:
         def take() -> takeover.TakenFlow | None:
-            return takeover.take(self._database, flow_id, self.name, self._fence)
+            return takeover.take_over(self._database, flow_id, self.name, self._fence)
 
         taken = retry_while_unavailable(take, self._stop_retrying, f"flow {flow_id}")
         if taken is None:
@@ -233,64 +235,72 @@ class Conductor:
         flow, stored = taken.flow, taken.stored
         definition = self._define(flow.operation)
         run = FlowRun(flow, self._writer, self.name, taken.last_events, taken.resumption)
-        engine = self._engine(flow, definition, run, stored)
-        digest = fingerprint(engine.compilation.execution_graph)
+        engine = self._build_engine(flow, definition, run, stored)
+        digest = fingerprint_graph(engine.compilation.execution_graph)
         check_same_definition(flow, definition.version, digest)
-        run.retry_while_unavailable(lambda: self._look_for_commit(run, engine, stored), f"flow {flow_id}")
+        run.retry_while_unavailable(
+            lambda: self._go_forward_only_if_committed(run, engine, stored), f"flow {flow_id}"
+        )
         resumed, is_new = flow.epoch > 1, flow.state is FlowState.ACCEPTED
-        self._announcer.starts(run)
+        self._lifecycle_listener.notify_start(run)
         with self._lock:
             by = self._resumed.pop(flow_id, {})
-        run.move(
+        run.save_flow_transition(
             FlowState.RUNNING if is_new or run.is_committed else flow.state,
             {"result": {"resumed": resumed, "epoch": flow.epoch, **by}},
             "started_at" if is_new else None,
             fingerprint=digest,
         )
         if taken.unrecorded is not None:
-            run.note(taken.unrecorded)
+            run.record_note(taken.unrecorded)
         LOG.info("%s flow %s (%s)", "resuming" if resumed else "running", flow_id, flow.operation)
-        if not outcome.has_ended(stored):
+        if not outcome.has_engine_finished(stored):
             with self._lock:
                 if self._is_stopping:
                     return
                 self._running[flow_id] = run, engine
             try:
-                self._run(run, engine)
+                self._run_engine(run, engine)
             finally:
                 with self._lock:
                     del self._running[flow_id]
-        self._end(run, stored, _without_effect(engine))
+        self._record_outcome(run, stored, _steps_without_effect(engine))
 
-    def _look_for_commit(self, run: FlowRun, engine: ParallelEngine, stored: Any) -> None:
+    def _go_forward_only_if_committed(self, run: FlowRun, engine: ParallelEngine, stored: Any) -> None:
         """Determine whether the flow has passed its point of no return; if so, it only goes forward."""
         graph = engine.compilation.execution_graph
-        commit = point_of_no_return.commit_of(graph)
+        commit = point_of_no_return.find_commit_step(graph)
         if commit is None:
             return
-        run.forward_only = point_of_no_return.names_after(graph, commit)
+        run.forward_only = point_of_no_return.atom_names_after(graph, commit)
         # A flow that no conductor has taken up before cannot have committed.
         if not run.is_committed and run.flow.epoch > 1:
             with self._database.read() as session:
                 is_unrecorded = point_of_no_return.has_committed(session, run.flow, stored, commit)
             if is_unrecorded:
-                run.commit(self._database, _write_nothing, heeds_cancel=False)
+                run.commit(self._database, _write_empty_transaction, heeds_cancel=False)
         if run.is_committed:
             point_of_no_return.prepare_forward_only(stored, commit, run.forward_only)
 
-    def _engine(
+    def _build_engine(
         self, flow: records.Flow, definition: Definition, run: FlowRun, stored: Any
     ) -> ParallelEngine:
         graph = definition.build(**flow.shape)
         backend = persistence.RunPersistence(run, stored)
-        engine = ParallelEngine(graph, stored, backend, {"executor": self._steps, "round": run.batch})
+        engine = ParallelEngine(
+            graph, stored, backend, {"executor": self._steps, "round": run.defer_step_starts}
+        )
         engine.compile()
         nodes = list(engine.compilation.execution_graph.nodes)
-        backend.keep_results_of(frozenset(node.name for node in nodes if getattr(node, "save_as", None)))
+        backend.keep_results_unmasked(
+            frozenset(node.name for node in nodes if getattr(node, "save_as", None))
+        )
         for node in nodes:
             if isinstance(node, Task | Backoff):
-                node.bind(run)
-        backend.without_undo(frozenset(node.name for node in nodes if not getattr(node, "has_undo", False)))
+                node.bind_to_run(run)
+        backend.set_atoms_without_undo(
+            frozenset(node.name for node in nodes if not getattr(node, "has_undo", False))
+        )
         # Collaborators are never stored. The symbols are part of the flow's own record.
         fenced = {
             name: thing.guarded(run.check_owner) if isinstance(thing, Database) else thing
@@ -299,7 +309,7 @@ class Conductor:
         engine.storage.inject({**flow.symbols, **fenced}, transient=True)
         return engine
 
-    def _run(self, run: FlowRun, engine: ParallelEngine) -> None:
+    def _run_engine(self, run: FlowRun, engine: ParallelEngine) -> None:
         try:
             engine.run()
         except FenceLost:
@@ -311,7 +321,7 @@ class Conductor:
                 raise run.owner.lost from error
             LOG.debug("flow %s ended with a failure", run.flow.id, exc_info=True)
 
-    def _end(self, run: FlowRun, stored: Any, without_effect: frozenset[str]) -> None:
+    def _record_outcome(self, run: FlowRun, stored: Any, without_effect: frozenset[str]) -> None:
         verdict = outcome.outcome_of(stored, without_effect)
         if verdict is None:
             if not run.is_stopping:
@@ -320,7 +330,7 @@ class Conductor:
                 )
             return
         detail: dict[str, Any] | None = None
-        next_undo = _next_undo(run.flow, verdict.state)
+        next_undo = _undo_retry_columns(run.flow, verdict.state)
         if verdict.state is not FlowState.SUCCESS:
             detail = {"failure": {"message": verdict.reason, "leftovers": list(verdict.leftovers)}}
             ended = f"flow {run.flow.id} ({run.flow.operation}) {verdict.state}"
@@ -330,13 +340,13 @@ class Conductor:
                 detail["result"] = next_step
                 # This comes before the notification: whoever waits for that reads the resource next.
                 run.retry_while_unavailable(
-                    lambda: self._show_failed_rollback(run, verdict, next_undo["undo_at"]),
+                    lambda: self._record_failed_rollback(run, verdict, next_undo["undo_at"]),
                     f"flow {run.flow.id}",
                 )
                 what = f"{what} {next_step}"
             LOG.warning("%s", what)
-        self._announcer.ended(run, verdict, is_last=next_undo["undo_at"] is None)
-        position = run.move(
+        self._lifecycle_listener.notify_end(run, verdict, is_last=next_undo["undo_at"] is None)
+        position = run.save_flow_transition(
             verdict.state,
             detail,
             "ended_at",
@@ -346,17 +356,19 @@ class Conductor:
         )
         run.wait_durable(position)
 
-    def _show_failed_rollback(self, run: FlowRun, verdict: outcome.Outcome, undo_at: datetime | None) -> None:
+    def _record_failed_rollback(
+        self, run: FlowRun, verdict: outcome.Outcome, undo_at: datetime | None
+    ) -> None:
         with self._database.guarded(run.check_owner).write() as session:
-            flows.show_failed_rollback(session, run.flow, verdict.reason or "", undo_at)
+            flows.record_failed_rollback(session, run.flow, verdict.reason or "", undo_at)
 
 
-def _write_nothing(database: Database) -> None:
+def _write_empty_transaction(database: Database) -> None:
     with database.write():
         pass
 
 
-def _without_effect(engine: ParallelEngine) -> frozenset[str]:
+def _steps_without_effect(engine: ParallelEngine) -> frozenset[str]:
     """Return the steps that leave no effect: without an undo, or released with the flow."""
     nodes = engine.compilation.execution_graph.nodes
     return frozenset(
@@ -366,7 +378,7 @@ def _without_effect(engine: ParallelEngine) -> frozenset[str]:
     )
 
 
-def _next_undo(flow: records.Flow, state: FlowState) -> dict[str, Any]:
+def _undo_retry_columns(flow: records.Flow, state: FlowState) -> dict[str, Any]:
     """Return when a failed rollback is retried automatically: pauses double, and attempts are limited."""
     if state is not FlowState.ROLLBACK_FAILED or flow.undo_attempts >= UNDO_ATTEMPTS:
         return {"undo_at": None}

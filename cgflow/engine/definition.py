@@ -28,7 +28,7 @@ class Definition:
     remedy: str = ""
 
 
-def fingerprint(graph: Any) -> str:
+def fingerprint_graph(graph: Any) -> str:
     """Return a digest of an execution graph: the names of its nodes, and its edges."""
     edges = sorted(f"{a.name}>{b.name}" for a, b in graph.edges)
     nodes = sorted(node.name for node in graph.nodes)

@@ -24,7 +24,7 @@ STARTS = (states.RUNNING, FlowState.RUNNING)
 
 
 @dataclass
-class _Last:
+class _LastState:
     state: str
     at: datetime
     attempts: int
@@ -37,17 +37,19 @@ class EventRecorder:
         self._flow_id = flow_id
         self._conductor = conductor
         self._seq = 0
-        self._last: dict[str | None, _Last] = {}
+        self._last: dict[str | None, _LastState] = {}
         for event in told:
             self._seq = event.seq
-            self._last[event.atom] = _Last(event.to_state, event.at, event.attempt)
+            self._last[event.atom] = _LastState(event.to_state, event.at, event.attempt)
 
     def state_of(self, atom: str | None) -> str | None:
         """Return the last recorded state of an atom, or of the flow itself (None)."""
         last = self._last.get(atom)
         return None if last is None else last.state
 
-    def record(self, atom: str | None, to_state: str, detail: dict[str, Any] | None = None) -> dict[str, Any]:
+    def build_transition_event(
+        self, atom: str | None, to_state: str, detail: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
         """Return the row of one transition. An atom's attempt number rises each time it starts to execute."""
         before = self._last.get(atom)
         now = clock.now()
@@ -55,7 +57,7 @@ class EventRecorder:
         attempts = 0 if before is None else before.attempts
         if to_state in STARTS:
             attempts += 1
-        self._last[atom] = _Last(to_state, now, attempts)
+        self._last[atom] = _LastState(to_state, now, attempts)
         return {
             "flow_id": self._flow_id,
             "seq": self._seq,
@@ -69,7 +71,7 @@ class EventRecorder:
             "detail": detail,
         }
 
-    def note(self, detail: dict[str, Any]) -> dict[str, Any]:
+    def build_note_event(self, detail: dict[str, Any]) -> dict[str, Any]:
         """Return the row of an event of the flow itself that does not change its state."""
         last = self._last[None]
         self._seq += 1
@@ -91,11 +93,11 @@ def failure_text(what: failure.Failure | dict[str, Any]) -> str:
     """Return the text of a failure, without secrets."""
     stored = what.to_dict(include_args=False) if isinstance(what, failure.Failure) else what
     # Mask the message alone: the name of an exception type may look like that of a secret.
-    text = mask_text(_readable(stored.get("exception_str") or ""))
+    text = mask_text(_escape_unstorable(stored.get("exception_str") or ""))
     return describe_stored(stored.get("exc_type_names") or [], text, stored.get("traceback_str") or "")
 
 
-def _readable(text: str) -> str:
+def _escape_unstorable(text: str) -> str:
     """Return the text with escapes for invalid Unicode (as in file names) and NUL (which ends a string)."""
     return text.encode(errors="backslashreplace").decode().replace("\x00", "\\x00")
 

@@ -52,7 +52,7 @@ class FlowEventSignal:
             return self._closed or waiter.is_released or newest > after_seq
 
         with self._moved:
-            if not self._has_seat(project_id):
+            if not self._try_free_seat(project_id):
                 return
             self._waiters.append(waiter)
             try:
@@ -60,7 +60,7 @@ class FlowEventSignal:
             finally:
                 self._waiters.remove(waiter)
 
-    def _has_seat(self, project_id: str) -> bool:
+    def _try_free_seat(self, project_id: str) -> bool:
         """Return whether a project may have one more waiter; release one of another project if necessary."""
         waiters = [waiter for waiter in self._waiters if not waiter.is_released]
         if len(waiters) < self._seats:

@@ -113,7 +113,7 @@ class FlowRun:
         """Record a start that TaskFlow does not save: that of a step which an earlier run had started."""
         with self._event_lock:
             if atom not in self._begun_at:
-                event = self._recorder.record(atom, state, {"result": self._resumption})
+                event = self._recorder.build_transition_event(atom, state, {"result": self._resumption})
                 self._begun_at[atom] = self._writer.put(Save(self.owner, events=[event]))
 
     def retry_while_unavailable(self, work: Callable[[], Answer], what: str) -> Answer:
@@ -135,7 +135,7 @@ class FlowRun:
 
         Raises: FenceLost.
         """
-        stored = flows.epoch(session, self.flow.id)
+        stored = flows.lock_epoch(session, self.flow.id)
         if stored != self.owner.epoch:
             if self.owner.lost is None:
                 self.owner.lost = FenceLost.of(self.flow.id, self.owner.epoch, stored)
@@ -152,7 +152,7 @@ class FlowRun:
         if self._is_cancelled:
             raise CancelRequested(str(self._cancel_reason))
 
-    def pause(self, seconds: float) -> None:
+    def pause_before_retry(self, seconds: float) -> None:
         """Wait between two attempts, unless the flow is stopping or cancelled."""
         if not self._is_cancelled:
             self._stopping.wait(seconds)
@@ -167,7 +167,7 @@ class FlowRun:
 
         def record(session: Session) -> None:
             try:
-                flows.commit(session, self.flow.id, self.owner.epoch, heeds_cancel=heeds_cancel)
+                flows.record_commit(session, self.flow.id, self.owner.epoch, heeds_cancel=heeds_cancel)
             except FenceLost as lost:
                 self.owner.lost = self.owner.lost or lost
                 raise
@@ -179,23 +179,23 @@ class FlowRun:
         except AlreadyCommitted:
             LOG.info("flow %s had committed its operation before", self.flow.id)
         except Exception as error:
-            if self.owner.lost is not None or is_unavailable(error) or not self._finds_committed(database):
+            if self.owner.lost is not None or is_unavailable(error) or not self._is_commit_stored(database):
                 raise
             LOG.warning("flow %s has committed its operation, in spite of: %s", self.flow.id, error)
         self._committed.set()
 
-    def _finds_committed(self, database: Database) -> bool:
+    def _is_commit_stored(self, database: Database) -> bool:
         with database.read() as session:
             return flows.is_committed(session, self.flow.id)
 
-    def show_reason(self, reason: str) -> None:
+    def save_reason(self, reason: str) -> None:
         """Set the flow's reason: why it does not end."""
         self._writer.put(Save(self.owner, flow={"reason": mask_text(reason)}))
 
     # What the engine calls
 
     @contextmanager
-    def batch(self) -> Iterator[None]:
+    def defer_step_starts(self) -> Iterator[None]:
         """Hold the steps of a round back until the whole round is scheduled, and so queued to be saved."""
         self._given_out.clear()
         try:
@@ -216,13 +216,13 @@ class FlowRun:
         """
         self._cancel_reason = reason
         if detail is not None:
-            self.note(detail)
+            self.record_note(detail)
 
-    def note(self, detail: dict[str, Any]) -> None:
+    def record_note(self, detail: dict[str, Any]) -> None:
         """Record an event that does not change the flow's state, unless the flow has ended."""
         with self._event_lock:
             if self._recorder.state_of(None) in UNFINISHED:
-                self._writer.put(Save(self.owner, events=[self._recorder.note(detail)]))
+                self._writer.put(Save(self.owner, events=[self._recorder.build_note_event(detail)]))
 
     @property
     def is_committed(self) -> bool:
@@ -239,7 +239,7 @@ class FlowRun:
         """Whether the conductor has stopped this run."""
         return self._stopping.is_set()
 
-    def move(
+    def save_flow_transition(
         self, state: FlowState, detail: dict[str, Any] | None, stamp: str | None, **columns: object
     ) -> int:
         """Save a transition of the flow itself, with further columns of its row; return the queue position.
@@ -247,7 +247,7 @@ class FlowRun:
         ``stamp`` names the column for its time, so that the row and the event have the same time.
         """
         with self._event_lock:
-            event = self._recorder.record(None, state, detail)
+            event = self._recorder.build_transition_event(None, state, detail)
             row: Row = {"state": state.value, **columns}
             row |= {} if stamp is None else {stamp: event["at"]}
             return self._writer.put(Save(self.owner, events=[event], flow=row))
@@ -258,24 +258,26 @@ class FlowRun:
 
     # What persistence calls
 
-    def save(self, upserts: list[tuple[Table, Row]]) -> None:
+    def save_rows(self, upserts: list[tuple[Table, Row]]) -> None:
         """Queue rows that describe no transition."""
         self._writer.put(Save(self.owner, upserts=upserts))
 
-    def save_transition(self, upsert: tuple[Table, Row], atom: str, state: str, detail: Row | None) -> None:
+    def save_atom_transition(
+        self, upsert: tuple[Table, Row], atom: str, state: str, detail: Row | None
+    ) -> None:
         """Queue an atom's row together with the event of its transition."""
         if state == states.FAILURE:
             self._cancelled.set()
         if state == states.RETRYING:
             self._cancelled.clear()
         with self._event_lock:
-            events = self._flow_transition(state)
+            events = self._flow_events_caused_by(state)
             row: Row = {"state": events[0]["to_state"]} if events else {}
-            events.append(self._recorder.record(atom, state, detail))
+            events.append(self._recorder.build_transition_event(atom, state, detail))
             save = Save(self.owner, upserts=[upsert], events=events, flow=row)
             self._begun_at[atom] = self._writer.put(save)
 
-    def _flow_transition(self, state: str) -> list[Row]:
+    def _flow_events_caused_by(self, state: str) -> list[Row]:
         """Return the event of the flow's transition into or out of rollback, if the atom's state causes one.
 
         A retry behind the point of no return causes none: the flow is never reverted.
@@ -284,7 +286,7 @@ class FlowRun:
             return []
         is_reverting = self._recorder.state_of(None) == FlowState.REVERTING
         if state == states.REVERTING and not is_reverting:
-            return [self._recorder.record(None, FlowState.REVERTING)]
+            return [self._recorder.build_transition_event(None, FlowState.REVERTING)]
         if state == states.RETRYING and is_reverting:
-            return [self._recorder.record(None, FlowState.RUNNING, {"result": "retrying"})]
+            return [self._recorder.build_transition_event(None, FlowState.RUNNING, {"result": "retrying"})]
         return []

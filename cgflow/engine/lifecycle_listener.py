@@ -27,12 +27,12 @@ class LifecycleListener:
     def __init__(self, announce: LifecycleCallback) -> None:
         self._announce = announce
 
-    def starts(self, run: FlowRun) -> None:
+    def notify_start(self, run: FlowRun) -> None:
         """Notify of the start of an accepted flow; a resumed flow has been notified of."""
         if run.flow.state is FlowState.ACCEPTED:
             self._notify(run, "start", None)
 
-    def ended(self, run: FlowRun, verdict: Outcome, *, is_last: bool) -> None:
+    def notify_end(self, run: FlowRun, verdict: Outcome, *, is_last: bool) -> None:
         """Notify of the end. Of failed rollbacks, only of the first, and of those that need an operator.
 
         ``is_last``: the rollback is not retried automatically.

@@ -39,19 +39,21 @@ def outcome_of(flow_detail: models.FlowDetail, without_effect: Container[str] = 
     """
     atoms = list(flow_detail)
     stuck = [atom for atom in atoms if atom.state == states.REVERT_FAILURE]
-    if stuck or (flow_detail.state == states.REVERTED and not _is_undone(atoms)):
-        left = [atom for atom in atoms if _may_have_left(atom, without_effect)]
+    if stuck or (flow_detail.state == states.REVERTED and not _are_all_undone(atoms)):
+        left = [atom for atom in atoms if _may_have_effect_left(atom, without_effect)]
         # What needs the operator comes first, then the newest effect.
         left.sort(key=lambda atom: atom.state != states.REVERT_FAILURE)
-        return Outcome(FlowState.ROLLBACK_FAILED, reason_of(atoms), tuple(map(_leftover, left)))
+        return Outcome(
+            FlowState.ROLLBACK_FAILED, reason_from_atoms(atoms), tuple(map(_leftover_to_json, left))
+        )
     if flow_detail.state == states.SUCCESS:
         return Outcome(FlowState.SUCCESS)
     if flow_detail.state == states.REVERTED:
-        return Outcome(FlowState.REVERTED, reason_of(atoms))
+        return Outcome(FlowState.REVERTED, reason_from_atoms(atoms))
     return None
 
 
-def has_ended(flow_detail: models.FlowDetail) -> bool:
+def has_engine_finished(flow_detail: models.FlowDetail) -> bool:
     """Return whether the engine had finished when the process died, with only the outcome left to record.
 
     The engine must not run again: TaskFlow starts a reverted flow from the beginning.
@@ -59,7 +61,7 @@ def has_ended(flow_detail: models.FlowDetail) -> bool:
     return flow_detail.state in _ENDS and outcome_of(flow_detail) is not None
 
 
-def _may_have_left(atom: models.AtomDetail, without_effect: Container[str]) -> bool:
+def _may_have_effect_left(atom: models.AtomDetail, without_effect: Container[str]) -> bool:
     if atom.state == states.REVERT_FAILURE:
         return True
     failed = getattr(atom, "failure", None)
@@ -71,22 +73,22 @@ def _may_have_left(atom: models.AtomDetail, without_effect: Container[str]) -> b
     return atom.state not in _UNDONE and atom.name not in without_effect and not was_not_begun
 
 
-def _is_undone(atoms: Iterable[models.AtomDetail]) -> bool:
+def _are_all_undone(atoms: Iterable[models.AtomDetail]) -> bool:
     return all(atom.state in _UNDONE for atom in atoms)
 
 
-def reason_of(atoms: Iterable[models.AtomDetail]) -> str:
+def reason_from_atoms(atoms: Iterable[models.AtomDetail]) -> str:
     """Return why a flow is being reverted: the failures that are not mere consequences of another."""
-    return reason_from(atom.failure for atom in atoms if isinstance(atom.failure, failure.Failure))
+    return reason_from_failures(atom.failure for atom in atoms if isinstance(atom.failure, failure.Failure))
 
 
-def reason_from(failures: Iterable[failure.Failure]) -> str:
+def reason_from_failures(failures: Iterable[failure.Failure]) -> str:
     """Return the distinct messages of the failures, without secrets and steps that were not started."""
     texts = [failure_text(what) for what in failures if not what.check(FlowCancelled)]
     return join_reasons(texts) or "It was undone without a recorded failure."
 
 
-def _leftover(atom: models.AtomDetail) -> dict[str, Any]:
+def _leftover_to_json(atom: models.AtomDetail) -> dict[str, Any]:
     failed = atom.revert_failure
     return {
         "task": atom.name,

@@ -22,12 +22,12 @@ from cgflow.engine.task import Commit
 _NOT_BEGUN_OR_UNDONE = (None, states.PENDING, states.REVERTED)
 
 
-def commit_of(graph: Any) -> Commit | None:
+def find_commit_step(graph: Any) -> Commit | None:
     """Return the step of an execution graph that is its point of no return; None if it has none."""
     return next((node for node in graph.nodes if isinstance(node, Commit)), None)
 
 
-def names_after(graph: Any, commit: Commit) -> frozenset[str]:
+def atom_names_after(graph: Any, commit: Commit) -> frozenset[str]:
     """Return the names of the atoms that follow the point of no return in an execution graph."""
     return frozenset(node.name for node in networkx.descendants(graph, commit) if isinstance(node, Atom))
 

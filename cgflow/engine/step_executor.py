@@ -24,14 +24,14 @@ class JsonStepExecutor(ThreadPoolExecutor):
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """Run a step, then convert its result to JSON, or to a failure if it is not JSON."""
-        return super().submit(_through_json, fn, *args, **kwargs)
+        return super().submit(_run_with_json_result, fn, *args, **kwargs)
 
-    def run_empty(self) -> None:
+    def wait_for_free_thread(self) -> None:
         """Return when a thread has been free for a step. Raises: RuntimeError, after the shutdown."""
         super().submit(lambda: None).result()
 
 
-def _through_json(fn: Callable[..., Any], step: Any, *args: Any, **kwargs: Any) -> tuple[str, Any]:
+def _run_with_json_result(fn: Callable[..., Any], step: Any, *args: Any, **kwargs: Any) -> tuple[str, Any]:
     done, result = fn(step, *args, **kwargs)
     if isinstance(result, failure.Failure):
         return done, result

@@ -43,7 +43,7 @@ class TakenFlow:
     unrecorded: dict[str, Any] | None
 
 
-def take(database: Database, flow_id: str, conductor: str, fence: Fence) -> TakenFlow | None:
+def take_over(database: Database, flow_id: str, conductor: str, fence: Fence) -> TakenFlow | None:
     """Take an unfinished flow over; None if it has ended, or another conductor was faster.
 
     Raises: NotFenced, and the flow is left; SessionFenced, if this process was itself shut out.
@@ -53,22 +53,22 @@ def take(database: Database, flow_id: str, conductor: str, fence: Fence) -> Take
     if found is None:
         return None
     if found.conductor not in (None, conductor):
-        _shut_out(database, found, fence)
+        _fence_earlier_conductor(database, found, fence)
     with database.write() as session:
         # A conductor that took it since the read above is not the one that was fenced.
-        flow = flows.take(session, flow_id, conductor, found.epoch)
+        flow = flows.take_ownership(session, flow_id, conductor, found.epoch)
         if flow is None:
             return None
         return TakenFlow(
             flow,
-            flows.last_events(session, flow_id),
-            persistence.load(session, flow_id, flow.operation),
-            _resumption(found.conductor, conductor),
-            _unrecorded(session, flow),
+            flows.last_event_per_atom(session, flow_id),
+            persistence.load_flow_detail(session, flow_id, flow.operation),
+            _resumption_text(found.conductor, conductor),
+            _unrecorded_cancel_detail(session, flow),
         )
 
 
-def _resumption(earlier: str | None, conductor: str) -> str:
+def _resumption_text(earlier: str | None, conductor: str) -> str:
     # The events themselves name the conductors.
     if earlier is None:
         return "Its undo is tried again."
@@ -77,14 +77,14 @@ def _resumption(earlier: str | None, conductor: str) -> str:
     return "Begun again: the conductor that ran it before stopped or was lost."
 
 
-def _unrecorded(session: Session, flow: records.Flow) -> dict[str, Any] | None:
+def _unrecorded_cancel_detail(session: Session, flow: records.Flow) -> dict[str, Any] | None:
     if flow.cancel_request is None:
         return None
-    pending = unrecorded_cancel(flow, flows.actions(session, flow.id))
+    pending = unrecorded_cancel(flow, flows.list_flow_actions(session, flow.id))
     return None if pending is None else {"result": {key: pending[key] for key in pending if key != "at"}}
 
 
-def _shut_out(database: Database, flow: records.Flow, fence: Fence) -> None:
+def _fence_earlier_conductor(database: Database, flow: records.Flow, fence: Fence) -> None:
     try:
         fence(flow)
     except SessionFenced:

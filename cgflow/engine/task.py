@@ -85,7 +85,7 @@ class Task(task.Task):  # type: ignore[misc]  # TaskFlow ships no types
             )
         return _ARGUMENTS[key]
 
-    def bind(self, run: FlowRun) -> None:
+    def bind_to_run(self, run: FlowRun) -> None:
         """Attach the step to the run that owns its flow.
 
         If the database becomes unavailable during the step, the step waits and runs again, as after
@@ -105,13 +105,13 @@ class Task(task.Task):  # type: ignore[misc]  # TaskFlow ships no types
             self._run.check_not_stopped(self.name)
 
     def _with_retry(self, real: Callable[..., Any]) -> Callable[..., Any]:
-        def patient(*args: Any, **kwargs: Any) -> Any:
+        def call_with_retry(*args: Any, **kwargs: Any) -> Any:
             try:
                 if self._run is None:
                     return real(*args, **kwargs)
                 return self._run.retry_while_unavailable(lambda: real(*args, **kwargs), f"step {self.name}")
             except Exception as error:
-                _cut_chain(error)
+                _cut_cause_chain(error)
                 raise
             except BaseException as error:
                 LOG.exception("step %s was ended", self.name)
@@ -119,7 +119,7 @@ class Task(task.Task):  # type: ignore[misc]  # TaskFlow ships no types
                 # outcome.
                 raise CgflowError(f"Step {self.name} was ended by {type_and_text(error)}.") from None
 
-        return patient
+        return call_with_retry
 
     def pre_execute(self) -> None:
         """Wait until the start is durable; refuse it after another step failed."""
@@ -150,7 +150,7 @@ class Commit(Task):
     heeds_cancel: ClassVar[bool] = True
     is_released_with_flow = True
 
-    def bind(self, run: FlowRun) -> None:
+    def bind_to_run(self, run: FlowRun) -> None:
         """Attach the step to the run that owns its flow, which commits at most once."""
         execute = self.execute
 
@@ -161,7 +161,7 @@ class Commit(Task):
             run.commit(symbols["database"], work, heeds_cancel=self.heeds_cancel)
 
         setattr(self, _EXECUTE, commit)
-        super().bind(run)
+        super().bind_to_run(run)
 
     def pre_execute(self) -> None:
         """Start even when a cancel was requested: the transaction orders the two."""
@@ -169,11 +169,11 @@ class Commit(Task):
             self._run.before_execute(self.name, is_commit=True)
 
 
-def _cut_chain(error: BaseException) -> None:
+def _cut_cause_chain(error: BaseException) -> None:
     """Cut the chain of causes before one that is not an Exception, which TaskFlow cannot store."""
     following = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     if isinstance(following, Exception):
-        _cut_chain(following)
+        _cut_cause_chain(following)
     elif following is not None:
         # Setting a cause, even to None, also suppresses the context.
         error.__cause__ = None

@@ -139,21 +139,21 @@ class Writer:
                 batch, self._queue = self._queue, []
             if not batch:
                 return
-            self._commit(batch)
+            self._commit_batch(batch)
             with self._changed:
                 self._durable += len(batch)
                 self._committed.notify_all()
-            for flow_id, seq in _newest_events(batch):
+            for flow_id, seq in _newest_event_numbers(batch):
                 self._published(flow_id, seq)
 
-    def _commit(self, batch: list[Save]) -> None:
+    def _commit_batch(self, batch: list[Save]) -> None:
         """Write the batch, or as much of it as can be written."""
         try:
             self._write_with_retry(batch)
         except Exception:
             # An error in some rows must not keep the others from the disk.
             LOG.exception("a batch of %d saves was refused; writing flow by flow", len(batch))
-            self._commit_apart(batch)
+            self._commit_flow_by_flow(batch)
 
     def _write_with_retry(self, batch: list[Save]) -> None:
         """Write the batch, and retry while the database is unavailable; drop it once retrying is stopped."""
@@ -161,8 +161,8 @@ class Writer:
         while True:
             try:
                 with self._database.write_rows() as connection:
-                    saves = _fenced(connection, batch)
-                    _write(connection, _without_stored_events(connection, saves) if again else saves)
+                    saves = _drop_fenced_saves(connection, batch)
+                    _write_saves(connection, _without_stored_events(connection, saves) if again else saves)
             except Exception as error:
                 if not is_unavailable(error):
                     raise
@@ -173,7 +173,7 @@ class Writer:
                 with self._changed:
                     is_given_up = self._changed.wait_for(lambda: not self._retries, RETRY_PAUSE_S)
                 if is_given_up:
-                    self._drop(batch)
+                    self._drop_batch(batch)
                     return
             else:
                 if not self.is_healthy:
@@ -181,7 +181,7 @@ class Writer:
                 self.is_healthy = True
                 return
 
-    def _drop(self, batch: list[Save]) -> None:
+    def _drop_batch(self, batch: list[Save]) -> None:
         """Drop what cannot be written: its flows resume from what is stored."""
         LOG.error("stopped with %d saves unwritten: the database does not answer", len(batch))
         for save in batch:
@@ -189,7 +189,7 @@ class Writer:
                 f"The database did not answer; flow {save.owner.flow_id} goes on from what is stored."
             )
 
-    def _commit_apart(self, batch: list[Save]) -> None:
+    def _commit_flow_by_flow(self, batch: list[Save]) -> None:
         """Write each flow's saves alone, so that only the flow whose rows are refused stops."""
         for flow_id in dict.fromkeys(save.owner.flow_id for save in batch):
             saves = [save for save in batch if save.owner.flow_id == flow_id]
@@ -201,14 +201,14 @@ class Writer:
                     save.owner.lost = CgflowError(f"Flow {flow_id} cannot be stored: {describe(error)}")
 
 
-def _newest_events(batch: Iterable[Save]) -> Iterable[tuple[str, int]]:
+def _newest_event_numbers(batch: Iterable[Save]) -> Iterable[tuple[str, int]]:
     newest = {save.owner.flow_id: save.events[-1]["seq"] for save in batch if save.events}
     return newest.items()
 
 
-def _fenced(connection: Connection, batch: list[Save]) -> list[Save]:
+def _drop_fenced_saves(connection: Connection, batch: list[Save]) -> list[Save]:
     """Return the saves whose owner still owns its flow; mark the other owners as lost."""
-    rows = connection.execute(_EPOCHS, {"flow_ids": _flow_ids(batch)})
+    rows = connection.execute(_EPOCHS, {"flow_ids": _flow_ids_of(batch)})
     epochs: dict[str, int] = {row[0]: row[1] for row in rows}
     for owner in (save.owner for save in batch):
         stored = epochs.get(owner.flow_id)
@@ -219,7 +219,7 @@ def _fenced(connection: Connection, batch: list[Save]) -> list[Save]:
 
 def _without_stored_events(connection: Connection, batch: list[Save]) -> list[Save]:
     """Return the saves without the events that are stored already, because a commit's response was lost."""
-    rows = connection.execute(_NEWEST_EVENTS, {"flow_ids": _flow_ids(batch)})
+    rows = connection.execute(_NEWEST_EVENTS, {"flow_ids": _flow_ids_of(batch)})
     stored: dict[str, int] = {row[0]: row[1] for row in rows}
     return [
         replace(save, events=[e for e in save.events if e["seq"] > stored.get(save.owner.flow_id, 0)])
@@ -227,11 +227,11 @@ def _without_stored_events(connection: Connection, batch: list[Save]) -> list[Sa
     ]
 
 
-def _flow_ids(batch: list[Save]) -> list[str]:
+def _flow_ids_of(batch: list[Save]) -> list[str]:
     return list({save.owner.flow_id for save in batch})
 
 
-def _write(connection: Connection, batch: list[Save]) -> None:
+def _write_saves(connection: Connection, batch: list[Save]) -> None:
     for table in (LOGBOOKS, FLOWDETAILS, ATOMDETAILS):
         # Only the newest state of each row in the batch is written.
         rows = {row["uuid"]: row for save in batch for at, row in save.upserts if at is table}
@@ -244,11 +244,11 @@ def _write(connection: Connection, batch: list[Save]) -> None:
     for save in batch:
         if save.flow:
             values = {"flow_id": save.owner.flow_id, **{f"new_{name}": at for name, at in save.flow.items()}}
-            connection.execute(_update_flow(tuple(save.flow)), values)
+            connection.execute(_flow_update_statement(tuple(save.flow)), values)
 
 
 @cache
-def _update_flow(columns: tuple[str, ...]) -> Any:
+def _flow_update_statement(columns: tuple[str, ...]) -> Any:
     """Return the statement that sets columns of one flow, cached."""
     changes = {name: bindparam(f"new_{name}", type_=_FLOWS.c[name].type) for name in columns}
     return update(_FLOWS).where(_FLOWS.c.id == bindparam("flow_id")).values(changes)

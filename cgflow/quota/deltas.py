@@ -28,14 +28,14 @@ Deltas = dict[str, int]
 """The amount of each quota resource that is taken (positive) or given back (negative)."""
 
 
-def type_resource(resource: str, type_name: str) -> str:
+def type_resource_name(resource: str, type_name: str) -> str:
     """Return the name of a quota resource for one volume type."""
     return f"{resource}_{type_name}"
 
 
-def type_resources(type_names: Iterable[str]) -> list[str]:
+def type_resource_names(type_names: Iterable[str]) -> list[str]:
     """Return the names of all per-type quota resources of these volume types."""
-    return [type_resource(resource, name) for name in type_names for resource in PER_TYPE]
+    return [type_resource_name(resource, name) for name in type_names for resource in PER_TYPE]
 
 
 def for_group() -> Deltas:
@@ -50,12 +50,12 @@ def for_volume(size: int, type_name: str | None) -> Deltas:
 
 def for_volumes(volumes: Iterable[tuple[int, str | None]]) -> Deltas:
     """Return the total quota of several volumes, given by size in GiB and type."""
-    return total(*(_typed({VOLUMES: 1, GIGABYTES: size}, name) for size, name in volumes))
+    return sum_deltas(*(_add_type_deltas({VOLUMES: 1, GIGABYTES: size}, name) for size, name in volumes))
 
 
 def for_extend(more: int, type_name: str | None) -> Deltas:
     """Return the additional quota of a volume that is extended by ``more`` GiB."""
-    return _typed({GIGABYTES: more}, type_name)
+    return _add_type_deltas({GIGABYTES: more}, type_name)
 
 
 def for_snapshots(
@@ -67,15 +67,15 @@ def for_snapshots(
     """
     each = (({SNAPSHOTS: 1} if no_snapshot_gb_quota else {SNAPSHOTS: 1, GIGABYTES: size}, name)
             for size, name in snapshots)  # fmt: skip
-    return total(*(_typed(deltas, name) for deltas, name in each))
+    return sum_deltas(*(_add_type_deltas(deltas, name) for deltas, name in each))
 
 
-def refund(deltas: Mapping[str, int]) -> Deltas:
+def negate(deltas: Mapping[str, int]) -> Deltas:
     """Return the deltas that give these deltas back."""
     return {resource: -delta for resource, delta in deltas.items()}
 
 
-def total(*deltas: Mapping[str, int]) -> Deltas:
+def sum_deltas(*deltas: Mapping[str, int]) -> Deltas:
     """Return the sum of several deltas."""
     added: Counter[str] = Counter()
     for one in deltas:
@@ -83,36 +83,38 @@ def total(*deltas: Mapping[str, int]) -> Deltas:
     return dict(added)
 
 
-def _typed(deltas: Deltas, type_name: str | None) -> Deltas:
+def _add_type_deltas(deltas: Deltas, type_name: str | None) -> Deltas:
     if type_name is None:
         return deltas
-    return deltas | {type_resource(resource, type_name): delta for resource, delta in deltas.items()}
+    return deltas | {type_resource_name(resource, type_name): delta for resource, delta in deltas.items()}
 
 
-def charges_of(things: Iterable[records.Resource], *, no_snapshot_gb_quota: bool) -> dict[str, Deltas]:
+def charges_by_project(
+    things: Iterable[records.Resource], *, no_snapshot_gb_quota: bool
+) -> dict[str, Deltas]:
     """Return the quota that these resources charge now, by project. Rolled-back resources charge nothing."""
     held: dict[str, Deltas] = {}
     for thing in things:
         if thing.consumes_quota:
-            counted = _counted(thing, no_snapshot_gb_quota)
-            held[thing.project_id] = total(held.get(thing.project_id, {}), counted)
+            counted = _charge_of_record(thing, no_snapshot_gb_quota)
+            held[thing.project_id] = sum_deltas(held.get(thing.project_id, {}), counted)
     return held
 
 
-def _counted(thing: records.Resource, no_snapshot_gb_quota: bool) -> Deltas:
+def _charge_of_record(thing: records.Resource, no_snapshot_gb_quota: bool) -> Deltas:
     match thing:
         case records.ConsistencyGroup():
-            return charge("consistencygroup", 0, None)
+            return charge_of("consistencygroup", 0, None)
         case records.Volume():
-            return charge("volume", thing.size, thing.volume_type_name)
+            return charge_of("volume", thing.size, thing.volume_type_name)
         case records.Snapshot():
             size, kind = thing.size, thing.volume_type_name
-            return charge("snapshot", size, kind, no_snapshot_gb_quota=no_snapshot_gb_quota)
+            return charge_of("snapshot", size, kind, no_snapshot_gb_quota=no_snapshot_gb_quota)
         case _:
-            return charge("cgsnapshot", 0, None)
+            return charge_of("cgsnapshot", 0, None)
 
 
-def charge(noun: str, size: int, type_name: str | None, *, no_snapshot_gb_quota: bool = False) -> Deltas:
+def charge_of(noun: str, size: int, type_name: str | None, *, no_snapshot_gb_quota: bool = False) -> Deltas:
     """Return the quota that one resource charges, by its type, size in GiB and volume type."""
     match noun:
         case "consistencygroup":

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from cgflow.db.models import Quota, QuotaClass, VolumeType
 from cgflow.db.models.services import DEFAULT_CLASS
-from cgflow.db.repositories.volume_type import usable_by
+from cgflow.db.repositories.volume_type import usable_by_condition
 from cgflow.db.upsert import insert_or_update
 from cgflow.errors import InvalidInput, QuotaExceeded
 from cgflow.quota import usage
@@ -27,7 +27,7 @@ from cgflow.quota.deltas import (
     TOTALS,
     UNCOUNTED,
     VOLUMES,
-    type_resources,
+    type_resource_names,
 )
 from cgflow.records import QuotaLine
 
@@ -38,13 +38,15 @@ _DEFAULTS = {**SHIPPED, BACKUPS: 0, BACKUP_GIGABYTES: 0}
 _LARGEST = 2**31 - 1
 
 
-def lines(session: Session, project_id: str, *, user_project_id: str | None = None) -> list[QuotaLine]:
+def limits_and_usage(
+    session: Session, project_id: str, *, user_project_id: str | None = None
+) -> list[QuotaLine]:
     """Return limit, usage and reservations of every quota resource of a project, per-type ones last.
 
     With ``user_project_id``, include only volume types that this project may use.
     """
-    names = _resources(session, user_project_id)
-    limits = limits_of(session, project_id, names)
+    names = _resource_names(session, user_project_id)
+    limits = effective_limits(session, project_id, names)
     usages = usage.read(session, project_id, names)
     return [
         QuotaLine(resource=name, limit=limits[name], in_use=used.in_use, reserved=used.reserved)
@@ -52,26 +54,26 @@ def lines(session: Session, project_id: str, *, user_project_id: str | None = No
     ]
 
 
-def limits_of(session: Session, project_id: str, resources: Collection[str]) -> dict[str, int]:
+def effective_limits(session: Session, project_id: str, resources: Collection[str]) -> dict[str, int]:
     """Return the effective limit of each of these quota resources for a project."""
     own = select(literal(True), Quota.resource, Quota.hard_limit).where(
         Quota.project_id == project_id, Quota.resource.in_(resources)
     )
-    rows = session.execute(union_all(_of_class(resources), own)).all()
+    rows = session.execute(union_all(_select_default_class_limits(resources), own)).all()
     found = {resource: limit for _, resource, limit in sorted(rows)}
     return {name: found.get(name, _DEFAULTS.get(name, UNLIMITED)) for name in resources}
 
 
-def defaults(session: Session, *, user_project_id: str | None = None) -> dict[str, int]:
-    """Return the default limit of every quota resource; ``user_project_id`` is as in ``lines``."""
-    names = _resources(session, user_project_id)
-    found = {resource: limit for _, resource, limit in session.execute(_of_class(names))}
+def default_limits(session: Session, *, user_project_id: str | None = None) -> dict[str, int]:
+    """Return the default limit of every quota resource; ``user_project_id`` is as in ``limits_and_usage``."""
+    names = _resource_names(session, user_project_id)
+    found = {resource: limit for _, resource, limit in session.execute(_select_default_class_limits(names))}
     return {name: found.get(name, _DEFAULTS.get(name, UNLIMITED)) for name in names}
 
 
-def check_size(session: Session, project_id: str, size: int) -> None:
+def check_volume_size(session: Session, project_id: str, size: int) -> None:
     """Check a volume's size in GiB against the project's limit. Raises: QuotaExceeded."""
-    limit = limits_of(session, project_id, [PER_VOLUME_GIGABYTES])[PER_VOLUME_GIGABYTES]
+    limit = effective_limits(session, project_id, [PER_VOLUME_GIGABYTES])[PER_VOLUME_GIGABYTES]
     if limit != UNLIMITED and size > limit:
         raise QuotaExceeded(
             f"Requested volume size {size}G is larger than maximum allowed limit {limit}G "
@@ -84,7 +86,7 @@ def set_limits(session: Session, project_id: str, limits: Mapping[str, int]) -> 
 
     A limit may be below the usage: existing resources are kept, but no new ones are accepted.
     """
-    _check(session, limits)
+    _check_limits(session, limits)
     rows = [{"project_id": project_id, "resource": name, "hard_limit": n} for name, n in limits.items()]
     insert_or_update(session, Quota, rows)
 
@@ -94,34 +96,34 @@ def reset_limits(session: Session, project_id: str) -> None:
     session.execute(delete(Quota).where(Quota.project_id == project_id))
 
 
-def set_defaults(session: Session, limits: Mapping[str, int]) -> None:
+def set_default_limits(session: Session, limits: Mapping[str, int]) -> None:
     """Set limits of the default class; those not named are kept. Raises: InvalidInput, and sets none."""
-    _check(session, limits)
+    _check_limits(session, limits)
     rows = [{"class_name": DEFAULT_CLASS, "resource": name, "hard_limit": n} for name, n in limits.items()]
     insert_or_update(session, QuotaClass, rows)
 
 
-def reset_defaults(session: Session) -> None:
+def reset_default_limits(session: Session) -> None:
     """Restore the built-in limits."""
     session.execute(delete(QuotaClass).where(QuotaClass.class_name == DEFAULT_CLASS))
 
 
-def _resources(session: Session, user_project_id: str | None = None) -> list[str]:
+def _resource_names(session: Session, user_project_id: str | None = None) -> list[str]:
     types = select(VolumeType.name).where(~VolumeType.deleted).order_by(VolumeType.name)
     if user_project_id is not None:
-        types = types.where(usable_by(user_project_id))
-    return [*TOTALS, *UNCOUNTED, *type_resources(session.scalars(types))]
+        types = types.where(usable_by_condition(user_project_id))
+    return [*TOTALS, *UNCOUNTED, *type_resource_names(session.scalars(types))]
 
 
-def _of_class(resources: Collection[str]) -> Select[bool, str, int]:
+def _select_default_class_limits(resources: Collection[str]) -> Select[bool, str, int]:
     """Select the default class's limits, marked as not the project's own."""
     return select(literal(False), QuotaClass.resource, QuotaClass.hard_limit).where(
         QuotaClass.class_name == DEFAULT_CLASS, QuotaClass.resource.in_(resources)
     )
 
 
-def _check(session: Session, limits: Mapping[str, int]) -> None:
-    known = _resources(session)
+def _check_limits(session: Session, limits: Mapping[str, int]) -> None:
+    known = _resource_names(session)
     for name, limit in limits.items():
         if name not in known:
             raise InvalidInput(f"There is no quota named '{name}'. Valid values: {', '.join(known)}.", name)

@@ -26,7 +26,7 @@ from cgflow.db.models import Flow, Reservation
 from cgflow.errors import InvalidState, QuotaExceeded
 from cgflow.quota import usage
 from cgflow.quota.deltas import GIGABYTES, GROUPS, PER_TYPE
-from cgflow.quota.limits import limits_of
+from cgflow.quota.limits import effective_limits
 from cgflow.status import UNFINISHED, ReservationState
 
 
@@ -42,8 +42,8 @@ def reserve(
     deltas = {resource: delta for resource, delta in sorted(deltas.items()) if delta}
     if not deltas:
         return
-    usage.lock(session, project_id)
-    earlier = _rows(session, reservation_id)
+    usage.lock_project(session, project_id)
+    earlier = _select_rows(session, reservation_id)
     if any(row.state != ReservationState.CANCELLED for row in earlier):
         return
     taken = {resource: delta for resource, delta in deltas.items() if delta > 0}
@@ -115,7 +115,7 @@ def cancel(session: Session, reservation_id: str) -> None:
     session.flush()
 
 
-def release(session: Session, project_id: str, deltas: Mapping[str, int]) -> None:
+def give_usage_back(session: Session, project_id: str, deltas: Mapping[str, int]) -> None:
     """Give usage back at once, in positive amounts, in the transaction that deletes the resources.
 
     Not idempotent: the caller deletes the rows that counted in the same transaction.
@@ -123,14 +123,14 @@ def release(session: Session, project_id: str, deltas: Mapping[str, int]) -> Non
     held = {resource: delta for resource, delta in deltas.items() if delta}
     if not held:
         return
-    usage.lock(session, project_id)
+    usage.lock_project(session, project_id)
     usages = usage.read(session, project_id, list(held))
     for resource, delta in held.items():
         usage.add_in_use(usages, project_id, resource, -delta)
     usage.write(session, project_id, usages)
 
 
-def move(session: Session, source: str, target: str, deltas: Mapping[str, int]) -> None:
+def move_usage(session: Session, source: str, target: str, deltas: Mapping[str, int]) -> None:
     """Move usage, in positive amounts, from one project to another at once.
 
     Not idempotent: the caller changes the owner in the same transaction.
@@ -140,17 +140,17 @@ def move(session: Session, source: str, target: str, deltas: Mapping[str, int]) 
     if not held or source == target:
         return
     for project_id in sorted((source, target)):
-        usage.lock(session, project_id)
+        usage.lock_project(session, project_id)
     _reserve_within_limits(session, target, held)
     usages = usage.read(session, target, list(held))
     for resource, delta in held.items():
         usages[resource].reserved -= delta
         usages[resource].in_use += delta
     usage.write(session, target, usages)
-    release(session, source, held)
+    give_usage_back(session, source, held)
 
 
-def expire(session: Session, now: datetime) -> list[str]:
+def cancel_expired(session: Session, now: datetime) -> list[str]:
     """Cancel the expired reservations of flows that have ended; return their ids.
 
     The reservation of an unfinished flow is kept, however old: the flow will commit or cancel it.
@@ -169,7 +169,7 @@ def expire(session: Session, now: datetime) -> list[str]:
     return expired
 
 
-def _rows(session: Session, reservation_id: str) -> Sequence[Reservation]:
+def _select_rows(session: Session, reservation_id: str) -> Sequence[Reservation]:
     rows = select(Reservation).where(Reservation.id == reservation_id).order_by(Reservation.resource)
     return session.scalars(rows.execution_options(populate_existing=True)).all()
 
@@ -180,22 +180,22 @@ def _lock_rows(session: Session, reservation_id: str) -> Sequence[Reservation]:
     project_id = session.scalar(owner)
     if project_id is None:
         return []
-    usage.lock(session, project_id)
-    return _rows(session, reservation_id)
+    usage.lock_project(session, project_id)
+    return _select_rows(session, reservation_id)
 
 
 def _reserve_within_limits(session: Session, project_id: str, taken: Mapping[str, int]) -> None:
-    limits = limits_of(session, project_id, list(taken))
+    limits = effective_limits(session, project_id, list(taken))
     usages = usage.read(session, project_id, list(taken))
     for resource, delta in taken.items():
         counted = usages[resource].in_use + usages[resource].reserved
         if 0 <= limits[resource] < counted + delta:
-            raise QuotaExceeded(_refusal(resource, delta, limits[resource], counted))
+            raise QuotaExceeded(_quota_exceeded_message(resource, delta, limits[resource], counted))
         usages[resource].reserved += delta
     usage.write(session, project_id, usages)
 
 
-def _refusal(resource: str, requested: int, limit: int, counted: int) -> str:
+def _quota_exceeded_message(resource: str, requested: int, limit: int, counted: int) -> str:
     """Return the API's message for one quota resource, with the requested amount."""
     kind = next((name for name in PER_TYPE if resource.startswith(f"{name}_")), resource)
     if kind == GIGABYTES:

@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 
 from cgflow.db.models import Flow, Quota, QuotaClass, QuotaUsage, Reservation
 from cgflow.db.upsert import insert_missing, insert_or_update
-from cgflow.quota.deltas import GROUPS, PER_TYPE, type_resource, type_resources
+from cgflow.quota.deltas import GROUPS, PER_TYPE, type_resource_name, type_resource_names
 from cgflow.status import UNFINISHED, ReservationState
 
 LOG = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ class Usage:
     reserved: int = 0
 
 
-def lock(session: Session, project_id: str) -> None:
+def lock_project(session: Session, project_id: str) -> None:
     """Lock the quota of a project against changes by other transactions, until this one ends."""
     row = select(QuotaUsage.resource).where(
         QuotaUsage.project_id == project_id, QuotaUsage.resource == GROUPS
@@ -45,7 +45,7 @@ def lock(session: Session, project_id: str) -> None:
         session.execute(row.with_for_update()).one()
 
 
-def lock_all(session: Session) -> None:
+def lock_all_projects(session: Session) -> None:
     """Lock every project that has any usage, in a fixed order."""
     rows = select(QuotaUsage.project_id).where(QuotaUsage.resource == GROUPS)
     session.execute(rows.order_by(QuotaUsage.project_id).with_for_update()).all()
@@ -88,22 +88,24 @@ def add_in_use(usages: Mapping[str, Usage], project_id: str, resource: str, delt
     return added
 
 
-def rename_type(session: Session, old: str, new: str) -> None:
+def rename_type_quota(session: Session, old: str, new: str) -> None:
     """Move limits, usage and all reservations that can still change from one type name to another.
 
     No live type has the new name. Limits that a deleted type of that name has left are deleted.
     Usage under the new name is kept and added to: usage is the sum over the live rows, whichever
     type of that name they had.
     """
-    lock_all(session)
+    lock_all_projects(session)
     for resource in PER_TYPE:
-        before, after = type_resource(resource, old), type_resource(resource, new)
+        before, after = type_resource_name(resource, old), type_resource_name(resource, new)
         for model in (Quota, QuotaClass):
             session.execute(delete(model).where(model.resource == after))
             session.execute(update(model).where(model.resource == before).values(resource=after))
         _move_usage(session, before, after)
         session.execute(
-            update(Reservation).where(Reservation.resource == before, _can_change()).values(resource=after),
+            update(Reservation)
+            .where(Reservation.resource == before, _can_change_condition())
+            .values(resource=after),
             execution_options={"synchronize_session": False},
         )
 
@@ -119,12 +121,12 @@ def _move_usage(session: Session, before: str, after: str) -> None:
     session.execute(delete(QuotaUsage).where(QuotaUsage.resource == before))
 
 
-def is_pending(type_name: str) -> Exists:
+def has_pending_reservation(type_name: str) -> Exists:
     """Return the condition that a reservation that can still change is for quota of this type."""
-    return exists().where(Reservation.resource.in_(type_resources([type_name])), _can_change())
+    return exists().where(Reservation.resource.in_(type_resource_names([type_name])), _can_change_condition())
 
 
-def _can_change() -> ColumnElement[bool]:
+def _can_change_condition() -> ColumnElement[bool]:
     """Return the condition that a reservation can still change.
 
     It is reserved, even for an ended flow, where it has yet to expire; or it is committed and its

@@ -120,7 +120,7 @@ def detach(
         ended = _attachment_to_end(volume, attachment_id)
         remaining = [one for one in volume.attachments if one is not ended]
         if ended is not None:
-            attachments.end(session, ended.id)
+            attachments.delete(session, ended.id)
         if volume.status in preconditions.ATTACHMENT_STATUSES:
             status = status_from_attachments(remaining)
             volumes.REPOSITORY.update_unclaimed(session, volume.id, status=status.value)

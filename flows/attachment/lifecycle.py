@@ -72,7 +72,7 @@ def connect(
         preconditions.lock_unclaimed(session, context, attachment.volume_id)
         is_attached = attachment.status is AttachmentStatus.ATTACHED
         stage = attachment.status if is_attached else AttachmentStatus.ATTACHING
-        attachments.change(session, attachment.id, stage, **_connection_columns(connector, connection))
+        attachments.update_status(session, attachment.id, stage, **_connection_columns(connector, connection))
         update_volume_status(session, attachment.volume_id)
 
 
@@ -83,7 +83,7 @@ def complete(runtime: Runtime, context: RequestContext, attachment_id: str) -> N
         preconditions.lock_unclaimed(session, context, attachment.volume_id)
         if attachment.status is AttachmentStatus.ATTACHED:
             return
-        attachments.change(session, attachment.id, AttachmentStatus.ATTACHED, attached_at=clock.now())
+        attachments.update_status(session, attachment.id, AttachmentStatus.ATTACHED, attached_at=clock.now())
         update_volume_status(session, attachment.volume_id)
 
 
@@ -92,7 +92,7 @@ def delete(runtime: Runtime, context: RequestContext, attachment_id: str) -> lis
     with runtime.database.write() as session:
         attachment = attachments.get(session, attachment_id, context.scope)
         preconditions.lock_unclaimed(session, context, attachment.volume_id)
-        attachments.end(session, attachment.id)
+        attachments.delete(session, attachment.id)
         update_volume_status(session, attachment.volume_id)
         return attachments.of_volume(session, attachment.volume_id)
 

@@ -24,7 +24,7 @@ from cgflow.db.repositories.registry import REPOSITORIES
 from cgflow.drivers.contract import GroupSnapshots, SnapshotSpec
 from cgflow.errors import DriverError, InvalidInput, InvalidState, NotFound
 from cgflow.quota import usage
-from cgflow.quota.deltas import charge
+from cgflow.quota.deltas import charge_of
 from cgflow.records import VolumeType
 from cgflow.status import Status
 from flows.runtime import Runtime
@@ -64,7 +64,7 @@ def adopt(
         return dict(refused)
     with runtime.database.write() as session:
         kind = _find_type(session, target.volume_type)
-        usage.lock_all(session)
+        usage.lock_all_projects(session)
         adoption = _Adoption(
             runtime, context, session, target, kind, sizes, database_snapshot.read_database(session)
         )
@@ -275,7 +275,7 @@ class _Adoption:
 
     def _charge(self, noun: str, project_id: str, size: int, type_name: str | None) -> None:
         """Charge a resource to the quota, even above the limit, because it exists."""
-        deltas = charge(noun, size, type_name, no_snapshot_gb_quota=self._settings.no_snapshot_gb_quota)
+        deltas = charge_of(noun, size, type_name, no_snapshot_gb_quota=self._settings.no_snapshot_gb_quota)
         usages = usage.read(self._session, project_id, list(deltas))
         for resource, delta in deltas.items():
             usage.add_in_use(usages, project_id, resource, delta)

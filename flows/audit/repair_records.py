@@ -23,7 +23,7 @@ from cgflow.db.repositories import transfer as transfers
 from cgflow.db.repositories.registry import REPOSITORIES
 from cgflow.errors import InvalidState, NotFound
 from cgflow.quota import reservations, usage
-from cgflow.quota.deltas import charge
+from cgflow.quota.deltas import charge_of
 from cgflow.status import Status
 from flows.runtime import Runtime
 
@@ -59,7 +59,7 @@ def repair(runtime: Runtime, context: RequestContext, findings: Iterable[Finding
         found = (one.row for one in ordered if one.row is not None)
         for row in sorted(found, key=lambda row: (row.noun, row.id)):
             _lock(session, row)
-        usage.lock_all(session)
+        usage.lock_all_projects(session)
         rows = database_snapshot.read_database(session)
         settings = runtime.settings
         shared = RecordRepair(
@@ -180,7 +180,7 @@ def _release_claim(repair: RecordRepair, finding: Finding) -> None:
     if rest == row.status:
         rows.release(repair.session, [row.id], holder)
     else:
-        rows.settle(repair.session, [row.id], holder, rest, repair.reason_for(finding))
+        rows.release_with_status(repair.session, [row.id], holder, rest, repair.reason_for(finding))
 
 
 def _correct_usage(repair: RecordRepair, finding: Finding) -> None:
@@ -198,18 +198,18 @@ def _cancel_reservation(repair: RecordRepair, finding: Finding) -> None:
 
 
 def _end_attachment(repair: RecordRepair, finding: Finding) -> None:
-    attachments.end(repair.session, finding.subject)
+    attachments.delete(repair.session, finding.subject)
 
 
 def _end_transfer(repair: RecordRepair, finding: Finding) -> None:
-    transfers.end(repair.session, finding.subject)
+    transfers.close(repair.session, finding.subject)
 
 
 def _charge(repair: RecordRepair, row: Row, times: int, size: int) -> None:
     """Charge or release (``times`` 1 or -1) a resource of this size, even above the limit."""
     if not row.consumes_quota:
         return
-    deltas = charge(row.noun, size, row.type_name, no_snapshot_gb_quota=repair.no_snapshot_gb_quota)
+    deltas = charge_of(row.noun, size, row.type_name, no_snapshot_gb_quota=repair.no_snapshot_gb_quota)
     usages = usage.read(repair.session, row.project_id, list(deltas))
     for resource, delta in deltas.items():
         usage.add_in_use(usages, row.project_id, resource, times * delta)

@@ -138,7 +138,7 @@ def delete(
 
 def groups_created_from(session: Session, cgsnapshot_id: str) -> list[records.ConsistencyGroup]:
     """Return the groups being created from a cgsnapshot, also those whose rollback has left something."""
-    found = consistencygroup.created_from(session, cgsnapshot_id)
+    found = consistencygroup.groups_created_from(session, cgsnapshot_id)
     return [
         one
         for one in found
@@ -148,7 +148,7 @@ def groups_created_from(session: Session, cgsnapshot_id: str) -> list[records.Co
 
 def _lock_supported_group_type(session: Session, context: RequestContext, wanted: str) -> records.GroupType:
     """Return the group type. Raises: InvalidInput, if it requires replication, which is not supported."""
-    found = group_type.find(session, wanted, private=context.is_admin)
+    found = group_type.lock_by_id_or_name(session, wanted, private=context.is_admin)
     for spec in REPLICATION:
         if found.group_specs.get(spec, "").replace(" ", "").lower() == "<is>true":
             raise InvalidInput(
@@ -262,7 +262,7 @@ def _accept_clone(
             "level": required_cut_level(acceptance.session, source, len(symbols["members"])).value,
         },
         claims={"consistencygroup": [group_id, *(claimed_groups or [])], "volume": list(symbols["copied"])},
-        deltas=deltas.total(deltas.for_group(), deltas.for_volumes(charged)),
+        deltas=deltas.sum_deltas(deltas.for_group(), deltas.for_volumes(charged)),
     )
     consistencygroup.add(
         acceptance.session,

@@ -11,7 +11,7 @@ from cgflow.db.database import Database
 from cgflow.db.repositories import message as messages
 from cgflow.db.repositories.registry import REPOSITORIES
 from cgflow.drivers.contract import SnapshotSpec
-from cgflow.engine.outcome import reason_from
+from cgflow.engine.outcome import reason_from_failures
 from cgflow.engine.task import Commit, Task
 from cgflow.errors import InvalidState
 from cgflow.status import Status
@@ -43,11 +43,13 @@ class ClaimForRepair(Claim):
         flow_failures: Failures,
         **_: object,
     ) -> None:
-        reason = reason_from(flow_failures.values())
+        reason = reason_from_failures(flow_failures.values())
         with database.write() as session:
             messages.record(session, flow_id, messages.UNDONE, reason)
             if rested is not None:
-                REPOSITORIES[resource_type].settle(session, [resource_id], flow_id, Status(rested), reason)
+                REPOSITORIES[resource_type].release_with_status(
+                    session, [resource_id], flow_id, Status(rested), reason
+                )
             release_claims(session, flow_id, claims)
 
 
@@ -143,5 +145,5 @@ class CommitRepair(CommitRecord):
     ) -> None:
         with database.write() as session:
             if columns:
-                REPOSITORIES[resource_type].change(session, [resource_id], flow_id, **columns)
+                REPOSITORIES[resource_type].update_claimed(session, [resource_id], flow_id, **columns)
             release_claims(session, flow_id, claims)

@@ -22,11 +22,11 @@ from cgflow.db.database import Database
 from cgflow.db.repositories import message as messages
 from cgflow.db.repositories.registry import REPOSITORIES
 from cgflow.drivers.contract import Inventory, StorageDriver
-from cgflow.engine.outcome import reason_from
+from cgflow.engine.outcome import reason_from_failures
 from cgflow.engine.task import Task
 from cgflow.errors import DriverError, InvalidState
 from cgflow.quota import reservations
-from cgflow.quota.deltas import charges_of
+from cgflow.quota.deltas import charges_by_project
 from cgflow.status import Status, status_from_attachments
 
 LOG = logging.getLogger(__name__)
@@ -39,7 +39,9 @@ def verify_claims(session: Session, flow_id: str, claims: Claims) -> None:
     """Raise InvalidState unless the flow holds everything that it has claimed."""
     for noun, ids in claims.items():
         rows = REPOSITORIES[noun]
-        lost = [one.id for one in rows.where(session, rows.model.id.in_(ids)) if one.claimed_by != flow_id]
+        lost = [
+            one.id for one in rows.list_where(session, rows.model.id.in_(ids)) if one.claimed_by != flow_id
+        ]
         if lost:
             raise InvalidState(
                 f"Flow {flow_id} no longer holds {noun} {', '.join(lost)}, so it does not change it."
@@ -89,13 +91,13 @@ class ClaimForChange(Claim):
         flow_failures: Failures,
         **_: object,
     ) -> None:
-        reason = reason_from(flow_failures.values())
+        reason = reason_from_failures(flow_failures.values())
         with database.write() as session:
             reservations.cancel(session, flow_id)
             messages.record(session, flow_id, messages.UNDONE, reason)
             status = self.reverted_status or resting_status_of(session, resource_type, resource_id)
             rows = REPOSITORIES[resource_type]
-            rows.settle(session, [resource_id], flow_id, status, reason, **self.reverted_columns)
+            rows.release_with_status(session, [resource_id], flow_id, status, reason, **self.reverted_columns)
             release_claims(session, flow_id, claims)
 
 
@@ -117,7 +119,7 @@ class ClaimForRevert(ClaimForChange):
         **_: object,
     ) -> None:
         with database.write() as session:
-            REPOSITORIES["volume"].settle(session, claims["volume"], flow_id, Status.AVAILABLE)
+            REPOSITORIES["volume"].release_with_status(session, claims["volume"], flow_id, Status.AVAILABLE)
         super().revert(database, flow_id, claims, resource_type, resource_id, flow_failures)
 
 
@@ -177,7 +179,7 @@ class ClaimForDelete(Claim):
         flow_failures: Failures,
         **_: object,
     ) -> None:
-        reason = reason_from(flow_failures.values())
+        reason = reason_from_failures(flow_failures.values())
         remaining = _inventory(drivers, host, group_id)
         with database.write() as session:
             messages.record(session, flow_id, messages.UNDONE, reason)
@@ -186,18 +188,18 @@ class ClaimForDelete(Claim):
                 if remaining is not None:
                     removed = [id_ for id_ in ids if id_ not in _present_ids(remaining, noun, ids)]
                     delete_and_refund(session, settings, flow_id, noun, removed)
-                REPOSITORIES[noun].settle(session, ids, flow_id, Status.ERROR_DELETING, reason)
+                REPOSITORIES[noun].release_with_status(session, ids, flow_id, Status.ERROR_DELETING, reason)
             release_claims(session, flow_id, claims)
 
 
 def delete_and_refund(session: Session, settings: Settings, flow_id: str, noun: str, ids: list[str]) -> None:
     """Delete rows and release their quota in the same transaction. Deleted rows are left unchanged."""
     rows = REPOSITORIES[noun]
-    existing = rows.where(session, rows.model.id.in_(ids))
-    charges = charges_of(existing, no_snapshot_gb_quota=settings.no_snapshot_gb_quota)
+    existing = rows.list_where(session, rows.model.id.in_(ids))
+    charges = charges_by_project(existing, no_snapshot_gb_quota=settings.no_snapshot_gb_quota)
     for project_id, deltas in sorted(charges.items()):
-        reservations.release(session, project_id, deltas)
-    rows.destroy(session, ids, flow_id)
+        reservations.give_usage_back(session, project_id, deltas)
+    rows.soft_delete(session, ids, flow_id)
 
 
 def _inventory(

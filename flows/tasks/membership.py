@@ -69,8 +69,10 @@ class CommitMembership(CommitRecord):
         with database.write() as session:
             for group_id in {move["to"] for move in moves.values()}:
                 ids = [volume_id for volume_id, move in moves.items() if move["to"] == group_id]
-                volume.REPOSITORY.change(session, ids, flow_id, consistencygroup_id=group_id)
-            consistencygroup.REPOSITORY.settle(session, [resource_id], flow_id, Status.AVAILABLE, **changes)
+                volume.REPOSITORY.update_claimed(session, ids, flow_id, consistencygroup_id=group_id)
+            consistencygroup.REPOSITORY.release_with_status(
+                session, [resource_id], flow_id, Status.AVAILABLE, **changes
+            )
             release_claims(session, flow_id, claims)
 
 

@@ -61,12 +61,12 @@ class ScheduleGroup(Task):
                 # Operators search the logs for this wording.
                 LOG.warning("Could not find a host for consistency group %s. %s", resource_id, refusal)
                 raise
-            consistencygroup.REPOSITORY.change(session, [resource_id], flow_id, host=choice.host)
+            consistencygroup.REPOSITORY.update_claimed(session, [resource_id], flow_id, host=choice.host)
         return choice.host
 
     def revert(self, database: Database, flow_id: str, resource_id: str, **_: object) -> None:
         with database.write() as session:
-            consistencygroup.REPOSITORY.change(session, [resource_id], flow_id, host=None)
+            consistencygroup.REPOSITORY.update_claimed(session, [resource_id], flow_id, host=None)
 
 
 class CheckGroupClone(Task):
@@ -102,12 +102,12 @@ class CheckGroupClone(Task):
             )
             found = [one for one in backend.all(session) if one.name == host]
             placement.for_volume(found, request)
-            consistencygroup.REPOSITORY.change(session, [resource_id], flow_id, host=host)
+            consistencygroup.REPOSITORY.update_claimed(session, [resource_id], flow_id, host=host)
         return reported_level(found[0].report)
 
     def revert(self, database: Database, flow_id: str, resource_id: str, **_: object) -> None:
         with database.write() as session:
-            consistencygroup.REPOSITORY.change(session, [resource_id], flow_id, host=None)
+            consistencygroup.REPOSITORY.update_claimed(session, [resource_id], flow_id, host=None)
 
 
 class ScheduleVolume(Task):
@@ -143,12 +143,12 @@ class ScheduleVolume(Task):
                 if group_host in (None, one.name) and (allowed_hosts is None or one.name in allowed_hosts)
             ]
             choice = placement.for_volume(candidates, request)
-            volume.REPOSITORY.change(session, [resource_id], flow_id, host=choice.host)
+            volume.REPOSITORY.update_claimed(session, [resource_id], flow_id, host=choice.host)
         return choice.host
 
     def revert(self, database: Database, flow_id: str, resource_id: str, **_: object) -> None:
         with database.write() as session:
-            volume.REPOSITORY.change(session, [resource_id], flow_id, host=None)
+            volume.REPOSITORY.update_claimed(session, [resource_id], flow_id, host=None)
 
 
 class CheckCgsnapshot(Task):
@@ -284,7 +284,7 @@ def _requests(
             untyped,
             volume_type=found.name,
             extra_specs=found.extra_specs,
-            qos_specs=qos_spec.of_type(session, found),
+            qos_specs=qos_spec.find_for_type(session, found),
         )
         for found in types
     ]

@@ -40,7 +40,7 @@ class CreateSnapshots(Task):
 
     def revert(self, database: Database, flow_id: str, members: list[dict[str, str]], **_: object) -> None:
         with database.write() as session:
-            snapshot.REPOSITORY.destroy(session, [member["snapshot_id"] for member in members], flow_id)
+            snapshot.REPOSITORY.soft_delete(session, [member["snapshot_id"] for member in members], flow_id)
 
 
 def add_snapshots(session: Session, flow_id: str, cgsnapshot_id: str, members: list[dict[str, str]]) -> None:
@@ -107,7 +107,7 @@ class CreateVolumes(Task):
 
     def revert(self, database: Database, flow_id: str, copied: ClonedColumns, **_: object) -> None:
         with database.write() as session:
-            volume.REPOSITORY.destroy(session, list(copied), flow_id)
+            volume.REPOSITORY.soft_delete(session, list(copied), flow_id)
 
 
 class CommitRecord(Commit):
@@ -130,7 +130,7 @@ class CommitGroup(CommitRecord):
     def execute(self, database: Database, flow_id: str, resource_id: str) -> None:
         with database.write() as session:
             reservations.commit(session, flow_id)
-            consistencygroup.REPOSITORY.settle(
+            consistencygroup.REPOSITORY.release_with_status(
                 session, [resource_id], flow_id, Status.AVAILABLE, consumes_quota=True, created_at=clock.now()
             )
 
@@ -144,8 +144,10 @@ class CommitGroupClone(CommitRecord):
         final: dict[str, Any] = {"consumes_quota": True, "created_at": clock.now()}
         with database.write() as session:
             reservations.commit(session, flow_id)
-            volume.REPOSITORY.settle(session, list(copied), flow_id, Status.AVAILABLE, **final)
-            consistencygroup.REPOSITORY.settle(session, [resource_id], flow_id, Status.AVAILABLE, **final)
+            volume.REPOSITORY.release_with_status(session, list(copied), flow_id, Status.AVAILABLE, **final)
+            consistencygroup.REPOSITORY.release_with_status(
+                session, [resource_id], flow_id, Status.AVAILABLE, **final
+            )
             release_claims(session, flow_id, claims)
 
 
@@ -155,7 +157,9 @@ class CommitVolume(CommitRecord):
     def execute(self, database: Database, flow_id: str, resource_id: str, claims: Claims) -> None:
         with database.write() as session:
             reservations.commit(session, flow_id)
-            volume.REPOSITORY.settle(session, [resource_id], flow_id, Status.AVAILABLE, consumes_quota=True)
+            volume.REPOSITORY.release_with_status(
+                session, [resource_id], flow_id, Status.AVAILABLE, consumes_quota=True
+            )
             release_claims(session, flow_id, claims)
 
 
@@ -166,7 +170,7 @@ class CommitExtend(CommitRecord):
         with database.write() as session:
             reservations.commit(session, flow_id)
             rest = resting_status_of(session, "volume", resource_id)
-            volume.REPOSITORY.settle(session, [resource_id], flow_id, rest, size=new_size)
+            volume.REPOSITORY.release_with_status(session, [resource_id], flow_id, rest, size=new_size)
 
 
 class SettleVolume(Task):
@@ -179,7 +183,7 @@ class SettleVolume(Task):
 
     def execute(self, database: Database, flow_id: str, resource_id: str, claims: Claims) -> None:
         with database.write() as session:
-            volume.REPOSITORY.settle(session, [resource_id], flow_id, Status.AVAILABLE)
+            volume.REPOSITORY.release_with_status(session, [resource_id], flow_id, Status.AVAILABLE)
             release_claims(session, flow_id, claims)
 
 
@@ -190,7 +194,7 @@ class CommitRetype(CommitRecord):
         with database.write() as session:
             reservations.commit(session, flow_id)
             (new_type,) = volume_type_ids
-            volume.REPOSITORY.settle(
+            volume.REPOSITORY.release_with_status(
                 session, [resource_id], flow_id, Status.AVAILABLE, volume_type_id=new_type
             )
 
@@ -201,7 +205,7 @@ class CommitSnapshot(CommitRecord):
     def execute(self, database: Database, flow_id: str, resource_id: str, claims: Claims) -> None:
         with database.write() as session:
             reservations.commit(session, flow_id)
-            snapshot.REPOSITORY.settle(
+            snapshot.REPOSITORY.release_with_status(
                 session, [resource_id], flow_id, Status.AVAILABLE, progress="100%", consumes_quota=True
             )
             release_claims(session, flow_id, claims)
@@ -222,10 +226,10 @@ class CommitCgsnapshot(CommitRecord):
         snapshot_ids = [member["snapshot_id"] for member in members]
         with database.write() as session:
             reservations.commit(session, flow_id)
-            snapshot.REPOSITORY.settle(
+            snapshot.REPOSITORY.release_with_status(
                 session, snapshot_ids, flow_id, Status.AVAILABLE, progress="100%", consumes_quota=True
             )
-            cgsnapshot.REPOSITORY.settle(
+            cgsnapshot.REPOSITORY.release_with_status(
                 session, [resource_id], flow_id, Status.AVAILABLE, evidence=dict(evidence)
             )
             release_claims(session, flow_id, claims)

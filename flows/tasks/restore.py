@@ -98,8 +98,8 @@ class SettleGroup(Task):
 
     def execute(self, database: Database, flow_id: str, resource_id: str, claims: Claims) -> None:
         with database.write() as session:
-            volume.REPOSITORY.settle(session, claims["volume"], flow_id, Status.AVAILABLE)
-            consistencygroup.REPOSITORY.settle(session, [resource_id], flow_id, Status.AVAILABLE)
+            volume.REPOSITORY.release_with_status(session, claims["volume"], flow_id, Status.AVAILABLE)
+            consistencygroup.REPOSITORY.release_with_status(session, [resource_id], flow_id, Status.AVAILABLE)
             release_claims(session, flow_id, claims)
 
 

@@ -25,7 +25,7 @@ def is_kept(database: Database, cut_id: str) -> bool:
     """Return whether a safety cgsnapshot has become an ordinary one, which no undo removes."""
     rows = cgsnapshot.REPOSITORY
     with database.read() as session:
-        found = rows.where(session, rows.model.id == cut_id)
+        found = rows.list_where(session, rows.model.id == cut_id)
     return any(one.status is Status.AVAILABLE for one in found)
 
 
@@ -47,7 +47,7 @@ class CreateSafetyRecords(Task):
     ) -> None:
         rows = cgsnapshot.REPOSITORY
         with database.write() as session:
-            if not rows.where(session, rows.model.id == cut_id):
+            if not rows.list_where(session, rows.model.id == cut_id):
                 state = {
                     "id": cut_id,
                     "status": Status.CREATING.value,
@@ -64,8 +64,8 @@ class CreateSafetyRecords(Task):
         if is_kept(database, cut_id):
             return
         with database.write() as session:
-            snapshot.REPOSITORY.destroy(session, [member["snapshot_id"] for member in members], flow_id)
-            cgsnapshot.REPOSITORY.destroy(session, [cut_id], flow_id)
+            snapshot.REPOSITORY.soft_delete(session, [member["snapshot_id"] for member in members], flow_id)
+            cgsnapshot.REPOSITORY.soft_delete(session, [cut_id], flow_id)
 
 
 class SafetySnapshotTask(MemberSnapshotTask):
@@ -137,9 +137,9 @@ class KeepSafetyCgsnapshot(Task):
         available = Status.AVAILABLE.value
         with database.write() as session:
             reservations.commit_and_delete(session, flow_id)
-            snapshot.REPOSITORY.change(
+            snapshot.REPOSITORY.update_claimed(
                 session, snapshot_ids, flow_id, status=available, progress="100%", consumes_quota=True
             )
-            cgsnapshot.REPOSITORY.change(
+            cgsnapshot.REPOSITORY.update_claimed(
                 session, [cut_id], flow_id, status=available, evidence=dict(evidence)
             )

@@ -16,7 +16,7 @@ from cgflow.db.repositories import volume as volumes
 from cgflow.db.repositories import volume_type
 from cgflow.errors import Busy, InvalidInput, InvalidState
 from cgflow.quota import reservations
-from cgflow.quota.deltas import charges_of
+from cgflow.quota.deltas import charges_by_project
 from cgflow.status import Status
 from flows.attachment.preconditions import lock_unclaimed
 from flows.runtime import Runtime, new_id
@@ -67,7 +67,7 @@ def delete(runtime: Runtime, context: RequestContext, transfer_id: str) -> None:
     with runtime.database.write() as session:
         transfer = transfers.get(session, transfer_id, context.scope)
         volume = _lock_offered_volume(session, transfer)
-        transfers.end(session, transfer.id)
+        transfers.close(session, transfer.id)
         if volume is not None:
             volumes.REPOSITORY.update_unclaimed(session, volume.id, status=Status.AVAILABLE.value)
 
@@ -91,13 +91,15 @@ def accept(runtime: Runtime, context: RequestContext, transfer_id: str, *, auth_
             )
         dependent = _transferable_snapshots(session, volume)
         _check_types(session, context, volume, dependent)
-        charges = charges_of([volume, *dependent], no_snapshot_gb_quota=runtime.settings.no_snapshot_gb_quota)
+        charges = charges_by_project(
+            [volume, *dependent], no_snapshot_gb_quota=runtime.settings.no_snapshot_gb_quota
+        )
         for project_id, deltas in sorted(charges.items()):
-            reservations.move(session, project_id, context.project_id, deltas)
+            reservations.move_usage(session, project_id, context.project_id, deltas)
         owner = {"project_id": context.project_id, "user_id": context.user_id}
         for one in dependent:
             snapshots.REPOSITORY.update_unclaimed(session, one.id, **owner)
-        transfers.end(session, transfer.id, context.project_id)
+        transfers.close(session, transfer.id, context.project_id)
         volumes.REPOSITORY.update_unclaimed(session, volume.id, status=Status.AVAILABLE.value, **owner)
     return transfer
 

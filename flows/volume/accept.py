@@ -50,7 +50,7 @@ def create(
         group = _lock_group(session, consistencygroup_id, context) if consistencygroup_id else None
         source = sources.find(session, context, snapshot_id, source_volid)
         size = sources.size_of(size, source)
-        limits.check_size(session, context.project_id, size)
+        limits.check_volume_size(session, context.project_id, size)
         kind = _find_type(acceptance, volume_type or source.volume_type_id, group)
         check_size_limits(kind, size, "size")
         wanted = group.availability_zone if group else availability_zone
@@ -195,7 +195,7 @@ def _find_type(
             "volume_type must be provided when creating a volume in a consistency group.", "volume_type"
         )
     project_id, configured = acceptance.context.project_id, acceptance.settings.default_volume_type
-    wanted = wanted or volume_type.default_for(acceptance.session, project_id, configured)
+    wanted = wanted or volume_type.effective_default(acceptance.session, project_id, configured)
     if wanted is None:
         return None
     kind = volume_type.find(acceptance.session, wanted, acceptance.context)

@@ -37,7 +37,7 @@ def extend(
                 f"(current: {found.size}, extended: {new_size}).",
                 "new_size",
             )
-        limits.check_size(session, found.project_id, new_size)
+        limits.check_volume_size(session, found.project_id, new_size)
         if found.volume_type_id is not None:
             check_size_limits(volume_type.get(session, found.volume_type_id), new_size, "new_size")
         require_unclaimed_group(session, found)
@@ -78,7 +78,7 @@ def retype(runtime: Runtime, context: RequestContext, volume_id: str, *, new_typ
             )
         check_size_limits(kind, found.size, "new_type")
         taken = deltas.for_volume(found.size, kind.name)
-        given_back = deltas.refund(deltas.for_volume(found.size, found.volume_type_name))
+        given_back = deltas.negate(deltas.for_volume(found.size, found.volume_type_name))
         accepted = acceptance.flow(
             "volume.retype",
             resource=("volume", found.id),
@@ -91,7 +91,7 @@ def retype(runtime: Runtime, context: RequestContext, volume_id: str, *, new_typ
                 "old_type_id": found.volume_type_id,
             },
             claims={"volume": [found.id]},
-            deltas=deltas.total(taken, given_back),
+            deltas=deltas.sum_deltas(taken, given_back),
         )
         acceptance.claim("volume", Status.RETYPING)
     return accepted

@@ -218,7 +218,7 @@ Play = Callable[[Stage], Scene]
 
 def accepted(stage: Stage) -> Scene:
     on = stage.scene()
-    stage.patch.setattr(on.world.runtime.conductor, "wake", lambda *_: None)
+    stage.patch.setattr(on.world.runtime.conductor, "submit_flow", lambda *_: None)
     on.cgsnapshot()
     return on
 
@@ -407,7 +407,7 @@ def removed_since(stage: Stage) -> Scene:
 def resumed(stage: Stage) -> Scene:
     on = stage.scene()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(on.world.runtime.conductor, "wake", lambda *_: None)
+        patch.setattr(on.world.runtime.conductor, "submit_flow", lambda *_: None)
         on.cgsnapshot()
     on.act("resume")
     assert on.ended() == "success"
@@ -431,11 +431,11 @@ def held(stage: Stage) -> Scene:
     """Leave the flow as one that a release with another version of the operation accepted."""
     on = stage.scene()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(on.world.runtime.conductor, "wake", lambda *_: None)
+        patch.setattr(on.world.runtime.conductor, "submit_flow", lambda *_: None)
         on.cgsnapshot()
     with on.world.database.write() as session:
         session.execute(update(Flow).where(Flow.id == on.flow_id).values(version=99))
-    on.world.runtime.conductor.wake(on.flow_id)
+    on.world.runtime.conductor.submit_flow(on.flow_id)
     on.wait_for_reason()
     return on
 

@@ -188,7 +188,7 @@ def test_keys_that_have_run_out_are_forgotten(
 
     def is_kept(now: Any) -> bool:
         with served.database.read() as session:
-            return idempotency.find(session, owner, now) is not None
+            return idempotency.find_response(session, owner, now) is not None
 
     now = clock.now()
     served.service._delete_expired()

@@ -98,7 +98,7 @@ def test_the_scheduler_is_told_of_them_and_never_of_an_empty_object(caller: Call
 
     def told() -> object:
         with served.database.read() as session:
-            return qos_spec.of_type(session, volume_type.get(session, kind))
+            return qos_spec.find_for_type(session, volume_type.get(session, kind))
 
     assert told() is None
     specs = created(caller)

@@ -125,7 +125,7 @@ def test_a_death_between_fence_and_taking_leaves_nobody_unfenced(
     with stuck(two, monkeypatch, BEFORE_THE_CALL) as old:
         monkeypatch.setattr(FolderDriver, "fence", noting)
         with monkeypatch.context() as patch:
-            patch.setattr(takeover.flows, "take", lambda *_: None)
+            patch.setattr(takeover.flows, "take_ownership", lambda *_: None)
             with two.service() as dying:
                 dying.service.conductor.stop()
             assert flow_of(old.world, old.accepted).conductor == old.name
@@ -146,7 +146,7 @@ def test_a_flow_is_left_until_its_owner_is_shut_out(
             assert f"conductor {old.name}" in str(flow.reason)
             assert "fence failed by order" in str(flow.reason)
             two.faults.clear()
-            new.service.conductor.retry_unfenced()
+            new.service.conductor.retry_takeovers()
             ended = new.finish(old.accepted)
             assert (ended.state, ended.epoch, ended.reason) == (FlowState.SUCCESS, 2, None)
             assert new.faults() == []
@@ -207,12 +207,12 @@ def let_go(old: Stuck) -> None:
     """Wait until the held service has noticed the fence and runs no flow."""
     conductor = old.world.service.conductor
     for _ in range(600):
-        if not conductor.is_running(old.accepted.flow_id):
+        if not conductor.runs_flow(old.accepted.flow_id):
             break
         conductor.watch.wait(old.accepted.flow_id, 10_000, 0.05)
     with pytest.raises(SessionFenced):
         for _ in range(600):
-            conductor.check_admitted()
+            conductor.check_not_fenced()
             conductor.watch.wait(old.accepted.flow_id, 10_000, 0.05)
 
 

@@ -162,13 +162,13 @@ def test_a_cancel_that_the_owner_could_not_record_is_recorded_by_the_next(
     with world(tmp_path, MemoryDriver()) as w:
         w.type()
         with monkeypatch.context() as patch:
-            patch.setattr(w.runtime.conductor, "wake", lambda *_: None)
+            patch.setattr(w.runtime.conductor, "submit_flow", lambda *_: None)
             accepted = w.accept_group()
         with w.database.write() as session:
             session.execute(update(Row).where(Row.id == accepted.flow_id).values(conductor="lost:1", epoch=1))
         flow_actions.cancel(w.runtime, CALLER, accepted.flow_id, reason="wrong type")
         assert told(w, accepted.flow_id, "cancel") == [], "the events of a flow are numbered by its owner"
-        w.runtime.conductor.wake(accepted.flow_id)
+        w.runtime.conductor.submit_flow(accepted.flow_id)
         flow = w.finish(accepted)
         assert (flow.state, flow.reason) == (
             FlowState.REVERTED,

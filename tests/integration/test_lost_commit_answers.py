@@ -66,7 +66,7 @@ def test_the_commit_of_an_operation_whose_answer_is_lost_counts(
 ) -> None:
     """The commit is not repeated, and the operation is not undone, whatever the error is."""
     shorten_retries(monkeypatch)
-    commit = flow_rows.commit
+    commit = flow_rows.record_commit
     made: list[str] = []
 
     def record(session: Session, flow_id: str, epoch: int, *, heeds_cancel: bool = True) -> None:
@@ -80,7 +80,7 @@ def test_the_commit_of_an_operation_whose_answer_is_lost_counts(
 
     with world(tmp_path, MemoryDriver(), url=database_url) as w:
         target = SCRIPTS[operation].arrange(w)
-        monkeypatch.setattr(flow_rows, "commit", record)
+        monkeypatch.setattr(flow_rows, "record_commit", record)
         flow = w.finish(SCRIPTS[operation].act(w, target))
         assert (flow.state, made) == (FlowState.SUCCESS, [flow.id])
         assert flow.committed_at is not None

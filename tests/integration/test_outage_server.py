@@ -145,10 +145,10 @@ def test_an_accepted_flow_is_taken_up_when_the_server_returns(
     with world(tmp_path, MemoryDriver(), url=server.new_url()) as w:
         w.type()
         with monkeypatch.context() as patch:
-            patch.setattr(w.runtime.conductor, "wake", lambda _: None)
+            patch.setattr(w.runtime.conductor, "submit_flow", lambda _: None)
             accepted = w.accept_volume()
         with away(server):
-            w.runtime.conductor.wake(accepted.flow_id)
+            w.runtime.conductor.submit_flow(accepted.flow_id)
             noticed.wait(2)
         assert w.finish(accepted).state is FlowState.SUCCESS
         assert w.faults() == []

@@ -109,7 +109,7 @@ def test_default_class_is_seeded_once_and_then_the_operators(migrated):
     """S90."""
     assert default_class(migrated) == sorted(SHIPPED.items()) == sorted(limits.SHIPPED.items())
     with migrated.write() as session:
-        limits.set_defaults(session, {"volumes": 77})
+        limits.set_default_limits(session, {"volumes": 77})
     schema.upgrade(migrated)
     assert default_class(migrated) == sorted({**SHIPPED, "volumes": 77}.items())
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from taskflow.task import Task
 
-from cgflow.engine.linear_scheduling import Compiler
-from cgflow.engine.point_of_no_return import commit_of, names_after
+from cgflow.engine.parallel_engine import Compiler
+from cgflow.engine.point_of_no_return import atom_names_after, find_commit_step
 from flows.catalog import OPERATIONS, define
 from tests.stories.shapes import SHAPES
 
@@ -31,12 +31,12 @@ def turning_step(operation: str) -> str:
     It is the point of no return, or the last step of a flow without one.
     """
     graph = graph_of(operation)
-    commit = commit_of(graph)
+    commit = find_commit_step(graph)
     return commit.name if commit else [node.name for node in graph.nodes if isinstance(node, Task)][-1]
 
 
 def has_steps_behind(operation: str) -> bool:
     """Return whether steps follow the point of no return."""
     graph = graph_of(operation)
-    commit = commit_of(graph)
-    return commit is not None and bool(names_after(graph, commit))
+    commit = find_commit_step(graph)
+    return commit is not None and bool(atom_names_after(graph, commit))

@@ -48,7 +48,7 @@ def test_a_step_that_only_reads_writes_nothing(
     operation: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Such a step does not wait until its start is durable, so nothing would undo what it wrote."""
-    bind = Task.bind
+    bind = Task.bind_to_run
 
     def bind_without_writes(self: Task, run: FlowRun) -> None:
         if self.reads_only:
@@ -68,7 +68,7 @@ def test_a_step_that_only_reads_writes_nothing(
     with world(tmp_path, MemoryDriver()) as w:
         script = SCRIPTS[operation]
         target = script.arrange(w)
-        monkeypatch.setattr(Task, "bind", bind_without_writes)
+        monkeypatch.setattr(Task, "bind_to_run", bind_without_writes)
         w.make(script.act(w, target))
 
 

@@ -32,7 +32,9 @@ STORAGE = ("volume.", "group.", "snapshot.", "restore.")
 def steps(w: World, flow_id: str) -> list[str]:
     """Return the names of a flow's tasks, without its retries."""
     with w.database.read() as session:
-        return [atom.atom for atom in flows.atoms(session, flow_id) if not atom.atom.endswith(".retry")]
+        return [
+            atom.atom for atom in flows.list_atom_states(session, flow_id) if not atom.atom.endswith(".retry")
+        ]
 
 
 def discover(w: World, operation: str) -> list[str]:

@@ -16,7 +16,7 @@ from taskflow.flow import Flow
 
 from cgflow.drivers.memory.driver import MemoryDriver
 from cgflow.engine import backoff
-from cgflow.engine.point_of_no_return import commit_of
+from cgflow.engine.point_of_no_return import find_commit_step
 from cgflow.engine.task import Commit
 from cgflow.errors import InvalidState
 from cgflow.status import FlowState
@@ -72,7 +72,7 @@ def test_nothing_behind_it_can_have_the_flow_undone(operation: str) -> None:
         assert is_retried, f"{step.name} is not retried until it is done"
         assert type(step).revert is task.Task.revert, f"{step.name} has an undo"
     graph = graph_of(operation)
-    commit = commit_of(graph)
+    commit = find_commit_step(graph)
     beside = {node for node in graph.nodes if isinstance(node, Atom)} - {commit}
     beside -= set(_reach(graph.predecessors, commit)) | set(_reach(graph.successors, commit))
     assert not beside, "what goes on beside it may fail behind it"
@@ -285,7 +285,9 @@ def test_a_step_behind_it_is_retried_until_it_is_done(
     monkeypatch.setattr(segments, "PERSISTENCE_ATTEMPTS", 2)
     monkeypatch.setattr(backoff, "FIRST_PAUSE_S", 0)
     graph = graph_of(operation)
-    behind = [one.name for one in _reach(graph.successors, commit_of(graph)) if isinstance(one, task.Task)]
+    behind = [
+        one.name for one in _reach(graph.successors, find_commit_step(graph)) if isinstance(one, task.Task)
+    ]
     assert behind
     with step_faults(monkeypatch) as sabotage, world(tmp_path, MemoryDriver()) as w:
         w.quota(snapshots=-1, volumes=-1, consistencygroups=-1, gigabytes=-1)

@@ -96,7 +96,7 @@ def opened(job: Job, moments: Moments) -> Iterator[World]:
     if job.failing:
         flows.service.define = Broken(job.failing).define  # type: ignore[attr-defined]
     if job.broken:
-        outcome.has_ended = lambda _: False  # type: ignore[assignment]
+        outcome.has_engine_finished = lambda _: False  # type: ignore[assignment]
     conf = config.load([])
     conf.set_override("report_interval", 3600, group="scheduler")
     conf.set_override("service_down_time", 7200, group="scheduler")
@@ -173,7 +173,7 @@ def cancel(job: Job) -> bool:
     with _left(job) as (session, flow_ids):
         try:
             for flow_id in flow_ids:
-                engine_actions.cancel(
+                engine_actions.request_cancel(
                     session, flow_id, engine_actions.Actor("user", "req-1"), "a change of mind"
                 )
         except InvalidState:
@@ -239,7 +239,9 @@ def _faults(world: World, job: Job, *, is_done: bool) -> list[str]:
 
 def _steps(world: World, flow_id: str) -> list[str]:
     with world.database.read() as session:
-        return [atom.atom for atom in rows.atoms(session, flow_id) if not atom.atom.endswith(".retry")]
+        return [
+            atom.atom for atom in rows.list_atom_states(session, flow_id) if not atom.atom.endswith(".retry")
+        ]
 
 
 def state_as_json(world: World) -> dict[str, Any]:

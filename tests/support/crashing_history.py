@@ -105,7 +105,7 @@ def _operator(now: StoredHistory) -> set[str | None]:
 
 def _atoms(world: World, flow_id: str) -> Iterator[str]:
     with world.database.read() as session:
-        folded = {atom.atom: atom.state for atom in flows.atoms(session, flow_id)}
+        folded = {atom.atom: atom.state for atom in flows.list_atom_states(session, flow_id)}
         rows = session.execute(
             select(ATOMDETAILS.c.name, ATOMDETAILS.c.state).where(ATOMDETAILS.c.parent_uuid == flow_id)
         )

@@ -93,7 +93,7 @@ def accept(db: Database, *members: str) -> str:
     """Accept a flow over these members; return its id."""
     flow_id = str(uuid.uuid4())
     with db.write() as session:
-        flows.accept(
+        flows.insert_accepted(
             session,
             id=flow_id,
             operation="test",
@@ -118,7 +118,7 @@ def finish(db: Database, conductor: Conductor, flow_id: str) -> records.Flow:
         conductor.watch.wait(flow_id, seq, 5)
         with db.read() as session:
             flow = flows.get(session, flow_id, None)
-            seq = flows.newest_event(session, flow_id)
+            seq = flows.newest_event_number(session, flow_id)
         if flow.state not in UNFINISHED:
             return flow
     raise AssertionError(f"flow {flow_id} did not end: {flow}")

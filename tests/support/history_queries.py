@@ -43,7 +43,7 @@ def shown(which: str) -> Ask:
     def ask(session: Session, filled: Filled) -> object:
         flow_id = getattr(filled, which)
         flow = flows.get(session, flow_id, None)
-        found = flows.atoms(session, flow_id)
+        found = flows.list_atom_states(session, flow_id)
         assert found
         return flow, found
 
@@ -54,8 +54,8 @@ def told(after: int) -> Ask:
     """Return the query for a page of a long flow's events, as a follower makes it."""
 
     def ask(session: Session, filled: Filled) -> object:
-        flow = flows.line(session, filled.long, None)
-        found = flows.events(session, filled.long, after)
+        flow = flows.get_summary(session, filled.long, None)
+        found = flows.events_after(session, filled.long, after)
         assert found
         return flow, found
 
@@ -64,7 +64,7 @@ def told(after: int) -> Ask:
 
 def taken_up(session: Session, filled: Filled) -> object:
     """Query the history that a conductor needs to take over a long flow."""
-    found = flows.last_events(session, filled.long)
+    found = flows.last_event_per_atom(session, filled.long)
     assert found
     return found
 
@@ -99,7 +99,7 @@ ASKED: dict[str, Ask] = {
     "events page": told(100),
     "events page, the last": told(4000),
     "take-up, 5000 events": taken_up,
-    "unfinished": lambda session, _: flows.unfinished(session),
+    "unfinished": lambda session, _: flows.list_unfinished(session),
     "undos that are due": lambda session, _: flow_actions.flows_due_for_undo_retry(session),
 }
 

@@ -29,7 +29,7 @@ from cgflow.db.database import Database
 from cgflow.drivers.fault_injection.drill_file import When
 from cgflow.drivers.fault_injection.faulty_driver import Fault, FaultSchedule
 from cgflow.engine.flow_run import FlowRun
-from cgflow.engine.linear_scheduling import FutureWaiter
+from cgflow.engine.parallel_engine import FutureWaiter
 from cgflow.engine.writer import Save, Writer
 
 Answer = TypeVar("Answer")
@@ -173,9 +173,9 @@ def install(moments: Moments) -> None:
             moments.meet("in a pause before another attempt")
         _PAUSE(self, seconds)
 
-    Writer._commit = commit_each  # type: ignore[method-assign]
+    Writer._commit_batch = commit_each  # type: ignore[method-assign]
     FlowRun.retry_while_unavailable = retry_while_unavailable  # type: ignore[assignment,method-assign]
-    FlowRun.pause = pause  # type: ignore[method-assign]
+    FlowRun.pause_before_retry = pause  # type: ignore[method-assign]
 
 
 def put_in_order() -> None:
@@ -193,16 +193,16 @@ def put_in_order() -> None:
             yield self._reports.get(timeout=timeout)
 
     Writer.put = put  # type: ignore[method-assign]
-    FutureWaiter._reported = reported  # type: ignore[method-assign]
+    FutureWaiter._take_done_futures = reported  # type: ignore[method-assign]
     # TaskFlow keeps the next atoms in sets, whose order depends on memory addresses without this.
     Atom.__hash__ = lambda self: zlib.crc32(self.name.encode())  # type: ignore[method-assign]
 
 
 _COMMIT, _PUT, _RETRY_WHILE_UNAVAILABLE, _PAUSE = (
-    Writer._commit,
+    Writer._commit_batch,
     Writer.put,
     FlowRun.retry_while_unavailable,
-    FlowRun.pause,
+    FlowRun.pause_before_retry,
 )
 _HERE = threading.local()
 

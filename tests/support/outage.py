@@ -83,7 +83,7 @@ class OutageWitness:
 def ended(w: World) -> list[str]:
     """Wait for the end of every flow; return the states."""
     with w.database.read() as session:
-        ids = [(flow.id, flow.resource_id) for flow in flows.unfinished(session)]
+        ids = [(flow.id, flow.resource_id) for flow in flows.list_unfinished(session)]
     return [str(w.finish(Accepted(flow_id, resource)).state) for flow_id, resource in ids]
 
 

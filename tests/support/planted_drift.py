@@ -267,20 +267,22 @@ def write(w: World, noun: str, id_: str, **columns: object) -> None:
 def forget(w: World, noun: str, id_: str, **counted: int) -> None:
     """Delete a record and its quota charge, and nothing else."""
     with w.database.write() as session:
-        REPOSITORIES[noun].destroy(session, [id_], w.get(noun, id_).flow_id)
-        reservations.release(session, CALLER.project_id, counted)
+        REPOSITORIES[noun].soft_delete(session, [id_], w.get(noun, id_).flow_id)
+        reservations.give_usage_back(session, CALLER.project_id, counted)
 
 
 def accept_extend_without_waking(w: World, **columns: object) -> Accepted:
     """Accept an extension of a volume without waking a conductor, and write columns of the flow."""
     volume_id = w.make(w.accept_volume())
-    wake: Any = w.runtime.conductor.wake
+    submit_flow: Any = w.runtime.conductor.submit_flow
     me = get_ident()
-    w.runtime.conductor.wake = lambda id_: None if get_ident() == me else wake(id_)  # type: ignore[method-assign]
+    w.runtime.conductor.submit_flow = (  # type: ignore[method-assign]
+        lambda id_: None if get_ident() == me else submit_flow(id_)
+    )
     try:
         accepted = w.extend(volume_id, 2)
     finally:
-        w.runtime.conductor.wake = wake  # type: ignore[method-assign]
+        w.runtime.conductor.submit_flow = submit_flow  # type: ignore[method-assign]
     with w.database.write() as session:
         session.execute(update(Flow).where(Flow.id == accepted.flow_id).values(**columns))
         assert flows.get(session, accepted.flow_id, None).epoch == 0

@@ -215,7 +215,7 @@ class World:
 
     def all(self, noun: str) -> list[Any]:
         with self.database.read() as session:
-            return REPOSITORIES[noun].where(session)
+            return REPOSITORIES[noun].list_where(session)
 
     # Checks
 

@@ -48,14 +48,14 @@ def mark_down(
     session.execute(update(Backend).where(Backend.name == name).values(reason=reason))
 
 
-def disable(session: Session, name: str, since: datetime | None, reason: str | None) -> None:
+def set_disabled(session: Session, name: str, since: datetime | None, reason: str | None) -> None:
     """Disable a backend for new resources, or enable it again if ``since`` is None. Raises: NotFound."""
     get(session, name)
     values = {"disabled_at": since, "disabled_reason": reason}
     session.execute(update(Backend).where(Backend.name == name).values(**values))
 
 
-def freeze(session: Session, name: str, since: datetime | None) -> None:
+def set_frozen(session: Session, name: str, since: datetime | None) -> None:
     """Forbid making and changing resources on a backend, or allow it if ``since`` is None.
 
     Raises: NotFound.
@@ -90,7 +90,7 @@ def volume_counts(session: Session) -> dict[str, int]:
     return {host: count for host, count in session.execute(live.group_by(Volume.host)) if host}
 
 
-def loads(session: Session, name: str) -> list[records.Load]:
+def loads_by_project(session: Session, name: str) -> list[records.Load]:
     """Return what a backend stores: first of all projects together, then of each project, by project id."""
     volumes = _count_by_project(session, Volume.size, Volume.id, name)
     snapshots = _count_by_project(session, Snapshot.size, Snapshot.id, name, Snapshot.volume_id == Volume.id)

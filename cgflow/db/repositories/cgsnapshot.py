@@ -26,9 +26,9 @@ get_group_snapshot, page_group_snapshots = GROUP_SNAPSHOT_REPOSITORY.get, GROUP_
 
 def find(session: Session, id: str) -> records.Cgsnapshot | None:  # noqa: A002 - the API's name
     """Return the live cgsnapshot with this id, or None: an administrator may have removed it by hand."""
-    return next(iter(REPOSITORY.where(session, Cgsnapshot.id == id)), None)
+    return next(iter(REPOSITORY.list_where(session, Cgsnapshot.id == id)), None)
 
 
 def of_group(session: Session, group_id: str) -> list[records.Cgsnapshot]:
     """Return the live cgsnapshots of a consistency group, the oldest first."""
-    return REPOSITORY.where(session, Cgsnapshot.consistencygroup_id == group_id)
+    return REPOSITORY.list_where(session, Cgsnapshot.consistencygroup_id == group_id)

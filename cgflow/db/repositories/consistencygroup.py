@@ -42,9 +42,9 @@ def add(session: Session, volume_type_ids: list[str], **columns: Any) -> None:
     )
 
 
-def created_from(session: Session, cgsnapshot_id: str) -> list[records.ConsistencyGroup]:
+def groups_created_from(session: Session, cgsnapshot_id: str) -> list[records.ConsistencyGroup]:
     """Return the live groups that were made, or are being made, from a cgsnapshot."""
-    return REPOSITORY.where(session, ConsistencyGroup.cgsnapshot_id == cgsnapshot_id)
+    return REPOSITORY.list_where(session, ConsistencyGroup.cgsnapshot_id == cgsnapshot_id)
 
 
 def member_ids(session: Session, group_ids: Collection[str]) -> dict[str, list[str]]:

@@ -14,7 +14,7 @@ from cgflow import clock, records
 from cgflow.atom_states import AtomState, action_of, fold_transitions, held_by
 from cgflow.db.models import ATOMDETAILS, Flow, FlowEvent
 from cgflow.db.repositories import message
-from cgflow.db.repositories.paging import ListQuery, page_of
+from cgflow.db.repositories.paging import ListQuery, page_statement
 from cgflow.db.repositories.registry import REPOSITORIES
 from cgflow.errors import AlreadyCommitted, CancelRequested, FenceLost, NotFound
 from cgflow.status import UNFINISHED, FlowState, Status
@@ -29,7 +29,7 @@ _MOVE = [
 ]
 
 
-def accept(session: Session, **columns: Any) -> None:
+def insert_accepted(session: Session, **columns: Any) -> None:
     """Insert the record of an accepted flow, with its first event."""
     now = clock.now()
     state = FlowState.ACCEPTED.value
@@ -49,12 +49,12 @@ def get(session: Session, id: str, scope: str | None) -> records.Flow:  # noqa: 
 _FILTERS = ("id", "project_id", "user_id", "state", "operation", "resource_type")
 
 
-def line(session: Session, id: str, scope: str | None) -> records.FlowLine:  # noqa: A002
+def get_summary(session: Session, id: str, scope: str | None) -> records.FlowLine:  # noqa: A002
     """Return a flow without its shape and symbols, which are long. Raises: NotFound, as ``get``."""
     row = session.execute(select(*_LINE).where(Flow.id == id)).mappings().one_or_none()
     if row is None or (scope is not None and row["project_id"] != scope):
         raise NotFound(f"Flow {id} could not be found.")
-    return _to_line(row)
+    return _to_summary(row)
 
 
 def page(session: Session, query: ListQuery, scope: str | None) -> list[records.FlowLine]:
@@ -67,7 +67,7 @@ def page(session: Session, query: ListQuery, scope: str | None) -> list[records.
         statement = statement.where(Flow.project_id == scope)
     filters = dict(query.filters)
     resource = filters.pop("resource", None)
-    paged = page_of(
+    paged = page_statement(
         session,
         statement,
         Flow,
@@ -76,14 +76,14 @@ def page(session: Session, query: ListQuery, scope: str | None) -> list[records.
         filterable={name: getattr(Flow, name) for name in _FILTERS},
         either=() if resource is None else (Flow.resource_id == resource, Flow.group_id == resource),
     )
-    return [_to_line(row) for row in session.execute(paged).mappings()]
+    return [_to_summary(row) for row in session.execute(paged).mappings()]
 
 
-def _to_line(row: Mapping[Any, Any]) -> records.FlowLine:
+def _to_summary(row: Mapping[Any, Any]) -> records.FlowLine:
     return records.FlowLine(**{**row, "state": FlowState(row["state"])})
 
 
-def unfinished(session: Session) -> list[records.Flow]:
+def list_unfinished(session: Session) -> list[records.Flow]:
     """Return the flows that a conductor has to take up, the oldest first."""
     rows = session.execute(
         select(Flow).where(Flow.state.in_(UNFINISHED)).order_by(Flow.created_at, Flow.id)
@@ -91,7 +91,7 @@ def unfinished(session: Session) -> list[records.Flow]:
     return [row.to_record() for row in rows]
 
 
-def newest_of(session: Session, operation: str, resource_id: str) -> records.Flow | None:
+def find_newest(session: Session, operation: str, resource_id: str) -> records.Flow | None:
     """Return the newest flow of an operation on a resource, or None if there is none."""
     row = session.execute(
         select(Flow)
@@ -108,7 +108,7 @@ def find_unfinished(session: Session, flow_id: str) -> records.Flow | None:
     return None if row is None or row.state not in UNFINISHED else row.to_record()
 
 
-def take(session: Session, flow_id: str, conductor: str, epoch: int) -> records.Flow | None:
+def take_ownership(session: Session, flow_id: str, conductor: str, epoch: int) -> records.Flow | None:
     """Make a conductor the owner of an unfinished flow: raise its epoch from the given one, clear its reason.
 
     None if the flow has ended, or has another epoch by now because another conductor took it.
@@ -124,13 +124,13 @@ def take(session: Session, flow_id: str, conductor: str, epoch: int) -> records.
     return row.to_record()
 
 
-def epoch(session: Session, flow_id: str) -> int | None:
+def lock_epoch(session: Session, flow_id: str) -> int | None:
     """Return a flow's epoch, and lock the flow against takeovers until the transaction ends."""
     statement = select(Flow.epoch).where(Flow.id == flow_id).with_for_update(read=True)
     return session.execute(statement).scalar_one_or_none()
 
 
-def commit(session: Session, flow_id: str, epoch: int, *, heeds_cancel: bool = True) -> None:
+def record_commit(session: Session, flow_id: str, epoch: int, *, heeds_cancel: bool = True) -> None:
     """Record that a flow passes its point of no return, in the transaction that commits its operation.
 
     Compare-and-set: the row orders the commit, a cancel and a takeover.
@@ -167,7 +167,9 @@ def set_reason(session: Session, flow_id: str, reason: str, *, epoch: int | None
     session.execute(noted.values(reason=reason))
 
 
-def show_failed_rollback(session: Session, flow: records.Flow, reason: str, undo_at: datetime | None) -> None:
+def record_failed_rollback(
+    session: Session, flow: records.Flow, reason: str, undo_at: datetime | None
+) -> None:
     """Record the failed rollback on the flow's resource, and the reason for the claim on all else it holds.
 
     The flow keeps its claim on the resource, because something is left.
@@ -175,7 +177,7 @@ def show_failed_rollback(session: Session, flow: records.Flow, reason: str, undo
     rows = REPOSITORIES[flow.resource_type]
     why = f"Undoing {flow.operation} failed and something is left; see flow {flow.id}. {reason}"
     # The failed undo may have been that of the commit, which had released the resource.
-    let_go = rows.where(
+    let_go = rows.list_where(
         session,
         rows.model.id == flow.resource_id,
         rows.model.claimed_by.is_(None),
@@ -183,15 +185,17 @@ def show_failed_rollback(session: Session, flow: records.Flow, reason: str, undo
     )
     if let_go:
         rows.claim(session, [flow.resource_id], flow.id, None)
-    rows.change(session, [flow.resource_id], flow.id, status=Status.ERROR.value, reason=why)
+    rows.update_claimed(session, [flow.resource_id], flow.id, status=Status.ERROR.value, reason=why)
     because = f"Held: {held_by(flow.id, flow.operation, undo_at)}"
     for others in REPOSITORIES.values():
-        held = others.where(session, others.model.claimed_by == flow.id, others.model.id != flow.resource_id)
-        others.change(session, [thing.id for thing in held], flow.id, reason=because)
+        held = others.list_where(
+            session, others.model.claimed_by == flow.id, others.model.id != flow.resource_id
+        )
+        others.update_claimed(session, [thing.id for thing in held], flow.id, reason=because)
     message.record(session, flow.id, message.ROLLBACK_FAILED, reason)
 
 
-def events(
+def events_after(
     session: Session, flow_id: str, after_seq: int = 0, limit: int | None = 1000
 ) -> list[records.FlowEvent]:
     """Return the events of a flow after ``after_seq``, in order."""
@@ -204,12 +208,12 @@ def events(
     return [records.FlowEvent(**row) for row in rows.mappings()]
 
 
-def newest_event(session: Session, flow_id: str) -> int:
+def newest_event_number(session: Session, flow_id: str) -> int:
     """Return the number of the newest event of a flow."""
     return session.execute(select(func.max(FlowEvent.seq)).where(FlowEvent.flow_id == flow_id)).scalar_one()
 
 
-def last_events(session: Session, flow_id: str) -> list[records.LastEvent]:
+def last_event_per_atom(session: Session, flow_id: str) -> list[records.LastEvent]:
     """Return the last event of the flow itself and of each of its atoms, in order."""
     last = select(func.max(FlowEvent.seq)).where(FlowEvent.flow_id == flow_id).group_by(FlowEvent.atom)
     rows = session.execute(
@@ -220,10 +224,10 @@ def last_events(session: Session, flow_id: str) -> list[records.LastEvent]:
 
 def all_events(session: Session, flow_id: str) -> list[records.FlowEvent]:
     """Return every event of a flow, in order."""
-    return events(session, flow_id, limit=None)
+    return events_after(session, flow_id, limit=None)
 
 
-def atoms(session: Session, flow_id: str) -> list[AtomState]:
+def list_atom_states(session: Session, flow_id: str) -> list[AtomState]:
     """Return the state of each atom, in the order of their transitions; those not started come last."""
     moves = select(*_MOVE).where(FlowEvent.flow_id == flow_id, FlowEvent.atom.is_not(None))
     moved = fold_transitions(session.execute(moves.order_by(FlowEvent.seq)))
@@ -237,7 +241,7 @@ def atoms(session: Session, flow_id: str) -> list[AtomState]:
     return [*moved, *waiting]
 
 
-def leftovers_now(
+def split_leftovers(
     session: Session, flow: records.Flow
 ) -> tuple[tuple[dict[str, object], ...], list[dict[str, object]]]:
     """Return a flow's leftovers that still exist, and those removed since, with the flow that removed them.
@@ -248,7 +252,7 @@ def leftovers_now(
     if flow.state is not FlowState.ABANDONED:
         # Until it is abandoned, the flow holds all of it, and nothing can be deleted.
         return flow.leftovers, []
-    members = {_member_of(each) for each in flow.leftovers}
+    members = {_member_id(each) for each in flow.leftovers}
     ids = {flow.resource_id, *members}
     gone = {
         thing.id: thing.flow_id
@@ -258,7 +262,7 @@ def leftovers_now(
     }
     left, removed = [], []
     for each in flow.leftovers:
-        found = [id_ for id_ in (_member_of(each), flow.resource_id) if id_ in gone]
+        found = [id_ for id_ in (_member_id(each), flow.resource_id) if id_ in gone]
         if found:
             removed.append({**each, "removed_by": gone[found[0]]})
         else:
@@ -266,11 +270,11 @@ def leftovers_now(
     return tuple(left), removed
 
 
-def _member_of(leftover: Mapping[str, object]) -> str:
+def _member_id(leftover: Mapping[str, object]) -> str:
     return str(leftover["task"]).partition("[")[2].rstrip("]")
 
 
-def actions(session: Session, flow_id: str) -> list[dict[str, Any]]:
+def list_flow_actions(session: Session, flow_id: str) -> list[dict[str, Any]]:
     """Return the flow actions by operators or the service itself, in order, each with its time."""
     own = (FlowEvent.flow_id == flow_id, FlowEvent.atom.is_(None))
     rows = session.execute(select(FlowEvent.at, FlowEvent.detail).where(*own).order_by(FlowEvent.seq))

@@ -49,15 +49,15 @@ def create(
 
 def get(session: Session, id: str, *, private: bool = True) -> records.GroupType:  # noqa: A002
     """Return one live type, a private one only if ``private``. Raises: NotFound."""
-    found = _live(session, id).to_record()
+    found = _get_live_row(session, id).to_record()
     if not (found.is_public or private):
         raise NotFound(_not_found_message(id))
     return found
 
 
-def find(session: Session, id_or_name: str, *, private: bool) -> records.GroupType:
+def lock_by_id_or_name(session: Session, id_or_name: str, *, private: bool) -> records.GroupType:
     """Return one live type by its id or name, locked until the transaction ends. Raises: NotFound."""
-    named = _select().where(or_(GroupType.id == id_or_name, GroupType.name == id_or_name))
+    named = _select_live().where(or_(GroupType.id == id_or_name, GroupType.name == id_or_name))
     rows = session.scalars(named.with_for_update()).all()
     # An id takes precedence over an equal name of another type.
     row = next((one for one in rows if one.id == id_or_name), None) or next(iter(rows), None)
@@ -72,7 +72,7 @@ def page(session: Session, query: ListQuery, scope: str | None) -> list[records.
     If only public types are listed, a private one is not found as the marker either.
     """
     del scope
-    statement = _select()
+    statement = _select_live()
     filters = dict(query.filters)
     if filters.get("is_public"):
         del filters["is_public"]
@@ -133,12 +133,12 @@ def unset_spec(session: Session, id: str, key: str) -> None:  # noqa: A002
     session.flush()
 
 
-def _select() -> Select[GroupType]:
+def _select_live() -> Select[GroupType]:
     return select(GroupType).where(~GroupType.deleted)
 
 
-def _live(session: Session, id: str, *, lock: bool = False) -> GroupType:  # noqa: A002
-    query = _select().where(GroupType.id == id)
+def _get_live_row(session: Session, id: str, *, lock: bool = False) -> GroupType:  # noqa: A002
+    query = _select_live().where(GroupType.id == id)
     row = session.scalars(query.with_for_update() if lock else query).one_or_none()
     if row is None:
         raise NotFound(_not_found_message(id))
@@ -146,7 +146,7 @@ def _live(session: Session, id: str, *, lock: bool = False) -> GroupType:  # noq
 
 
 def _lock_changeable(session: Session, id: str) -> GroupType:  # noqa: A002
-    row = _live(session, id, lock=True)
+    row = _get_live_row(session, id, lock=True)
     if row.id == BUILT_IN:
         raise InvalidState(
             f"Group type {row.name} is built in: every consistency group has it, so it stays as it is."

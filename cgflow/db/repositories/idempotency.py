@@ -31,21 +31,25 @@ DELETE_BATCH = 500
 KeyIdentity = tuple[str, str, str]
 
 
-def find(session: Session, identity: KeyIdentity, now: datetime) -> records.StoredResponse | None:
+def find_response(session: Session, identity: KeyIdentity, now: datetime) -> records.StoredResponse | None:
     """Return the response stored under a key, if there is one that has not expired."""
     row = session.scalar(
-        select(IdempotencyKey).where(_matches(identity), IdempotencyKey.created_at > now - LIFETIME)
+        select(IdempotencyKey).where(
+            _identity_condition(identity), IdempotencyKey.created_at > now - LIFETIME
+        )
     )
     return None if row is None else row.to_record()
 
 
-def take(session: Session, identity: KeyIdentity, fingerprint: str, now: datetime) -> bool:
+def take_key(session: Session, identity: KeyIdentity, fingerprint: str, now: datetime) -> bool:
     """Take a key for a request, until its transaction ends; return False if it is taken already.
 
     This waits for another unfinished transaction that has taken the key.
     """
     session.execute(
-        delete(IdempotencyKey).where(_matches(identity), IdempotencyKey.created_at <= now - LIFETIME)
+        delete(IdempotencyKey).where(
+            _identity_condition(identity), IdempotencyKey.created_at <= now - LIFETIME
+        )
     )
     project_id, user_id, key = identity
     row = {
@@ -84,7 +88,7 @@ def store_response(session: Session, identity: KeyIdentity, kept: records.Stored
         "asked": list(kept.asked),
         "size": size,
     }
-    session.execute(update(IdempotencyKey).where(_matches(identity)).values(answer))
+    session.execute(update(IdempotencyKey).where(_identity_condition(identity)).values(answer))
 
 
 def delete_expired(session: Session, now: datetime) -> int:
@@ -96,7 +100,7 @@ def delete_expired(session: Session, now: datetime) -> int:
     return len(found)
 
 
-def projects_of(session: Session, ids: Collection[str]) -> dict[str, str]:
+def projects_of_resources(session: Session, ids: Collection[str]) -> dict[str, str]:
     """Return the current or last project of each of these resources. Unknown ids are left out."""
     models: list[Any] = [*(rows.model for rows in REPOSITORIES.values()), Attachment, Flow, Message, Transfer]
     return {
@@ -109,7 +113,7 @@ def projects_of(session: Session, ids: Collection[str]) -> dict[str, str]:
 _OWNER = tuple_(IdempotencyKey.project_id, IdempotencyKey.user_id, IdempotencyKey.key)
 
 
-def _matches(identity: KeyIdentity) -> ColumnElement[bool]:
+def _identity_condition(identity: KeyIdentity) -> ColumnElement[bool]:
     project_id, user_id, key = identity
     model = IdempotencyKey
     return and_(model.project_id == project_id, model.user_id == user_id, model.key == key)

@@ -32,11 +32,11 @@ class MetadataStore:
         """Return all keys and values. Raises: NotFound."""
         return dict(getattr(self.rows.get(session, id, scope), self.field))
 
-    def one(self, session: Session, id: str, scope: str | None, key: str) -> str:  # noqa: A002
+    def get_value(self, session: Session, id: str, scope: str | None, key: str) -> str:  # noqa: A002
         """Return the value of one key. Raises: NotFound, for the resource or the key."""
         found = self.read(session, id, scope)
         if key not in found:
-            raise self._missing(id, key)
+            raise self._key_not_found_error(id, key)
         return found[key]
 
     def replace(
@@ -48,7 +48,7 @@ class MetadataStore:
     ) -> dict[str, str]:
         """Replace all keys and values by these. Raises: NotFound; InvalidInput, if they are too many."""
         self.rows.lock(session, id, scope)
-        return self._write(session, id, dict(pairs))
+        return self._check_and_write(session, id, dict(pairs))
 
     def merge(
         self,
@@ -61,21 +61,21 @@ class MetadataStore:
 
         Raises: NotFound; InvalidInput, if they are too many.
         """
-        return self._write(session, id, {**self._locked(session, id, scope), **pairs})
+        return self._check_and_write(session, id, {**self._lock_and_read(session, id, scope), **pairs})
 
     def remove(self, session: Session, id: str, scope: str | None, key: str) -> None:  # noqa: A002
         """Remove one key. Raises: NotFound, for the resource or the key."""
-        found = self._locked(session, id, scope)
+        found = self._lock_and_read(session, id, scope)
         if key not in found:
-            raise self._missing(id, key)
+            raise self._key_not_found_error(id, key)
         rest = {name: value for name, value in found.items() if name != key}
         # No check of the limits: a resource of an earlier release may exceed them.
         self.rows.update_any(session, id, **{self.column: rest})
 
-    def _locked(self, session: Session, id: str, scope: str | None) -> dict[str, str]:  # noqa: A002
+    def _lock_and_read(self, session: Session, id: str, scope: str | None) -> dict[str, str]:  # noqa: A002
         return dict(getattr(self.rows.lock(session, id, scope), self.field))
 
-    def _write(self, session: Session, id: str, pairs: dict[str, str]) -> dict[str, str]:  # noqa: A002
+    def _check_and_write(self, session: Session, id: str, pairs: dict[str, str]) -> dict[str, str]:  # noqa: A002
         if len(pairs) > MAX_KEYS:
             raise InvalidInput(
                 f"{self.rows.noun} {id} would have {len(pairs)} keys, at most {MAX_KEYS} are allowed: "
@@ -92,7 +92,7 @@ class MetadataStore:
         self.rows.update_any(session, id, **{self.column: pairs})
         return pairs
 
-    def _missing(self, id: str, key: str) -> NotFound:  # noqa: A002
+    def _key_not_found_error(self, id: str, key: str) -> NotFound:  # noqa: A002
         return NotFound(f"{self.rows.noun} {id} has no {self.words} with key {key[:255]}.")
 
 

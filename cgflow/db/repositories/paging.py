@@ -67,13 +67,13 @@ def select_page(
 
     Raises: InvalidInput, for an unknown sort key, direction or filter; NotFound, for the marker.
     """
-    paged = page_of(
+    paged = page_statement(
         session, statement, model, query, sortable=sortable, filterable=filterable, conditions=conditions
     )
     return list(session.execute(paged).unique().scalars())
 
 
-def page_of(
+def page_statement(
     session: Session,
     statement: Select[Any],
     model: Any,
@@ -90,7 +90,7 @@ def page_of(
     Raises: InvalidInput, for an unknown sort key, direction or filter; NotFound, for the marker.
     """
     visible = statement
-    statement = filtered(statement.where(*conditions), query, filterable)
+    statement = apply_filters(statement.where(*conditions), query, filterable)
     named: dict[str, str] = {}
     for key, direction in query.sort:
         # A repeated key has no effect.
@@ -103,12 +103,14 @@ def page_of(
     if "id" not in keys:
         # Without a unique last key, rows with equal keys could be skipped between pages.
         order.append(("id", direction))
-    check_order(order, sortable)
+    check_sort_keys(order, sortable)
     keys_in_order = [
         (filterable[key] if key in filterable else getattr(model, key), direction) for key, direction in order
     ]
     if query.marker is not None:
-        statement = statement.where(_after(session, visible, model, query.marker, keys_in_order))
+        statement = statement.where(
+            _after_marker_condition(session, visible, model, query.marker, keys_in_order)
+        )
     columns = [getattr(column, direction)() for column, direction in keys_in_order]
     if either:
         # An index returns the first rows in order for each condition, but not for several at once.
@@ -120,7 +122,7 @@ def page_of(
     return statement.order_by(*columns).limit(query.limit).offset(query.offset)
 
 
-def check_order(order: Iterable[tuple[str, str]], sortable: Collection[str]) -> None:
+def check_sort_keys(order: Iterable[tuple[str, str]], sortable: Collection[str]) -> None:
     """Raise InvalidInput for a sort key that is not sortable, or an invalid direction."""
     for key, direction in order:
         if key not in sortable:
@@ -129,7 +131,7 @@ def check_order(order: Iterable[tuple[str, str]], sortable: Collection[str]) -> 
             raise InvalidInput(f"Invalid sort direction '{direction}': asc or desc.", "sort_dir")
 
 
-def filtered(statement: Select[Any], query: ListQuery, filterable: Mapping[str, Any]) -> Select[Any]:
+def apply_filters(statement: Select[Any], query: ListQuery, filterable: Mapping[str, Any]) -> Select[Any]:
     """Return the statement with the query's filters. Raises: InvalidInput, for an unknown filter."""
     for name in (*query.filters, *query.like):
         if name not in filterable:
@@ -141,7 +143,7 @@ def filtered(statement: Select[Any], query: ListQuery, filterable: Mapping[str, 
     return statement.where(*exactly, *within)
 
 
-def has_pair(session: Session, column: Any, key: str, value: str) -> Any:
+def has_metadata_item(session: Session, column: Any, key: str, value: str) -> Any:
     """Return the condition that a JSON object has a key with a value; the key may contain any character."""
     if session.get_bind().dialect.name == "sqlite":
         # SQLite's JSON paths cannot express every key.
@@ -150,7 +152,7 @@ def has_pair(session: Session, column: Any, key: str, value: str) -> Any:
     return column[key].as_string() == value
 
 
-def _after(
+def _after_marker_condition(
     session: Session, visible: Select[Any], model: Any, marker: str, order: list[tuple[Any, str]]
 ) -> Any:
     """Return the condition for the rows that come after a visible marker in this order."""
@@ -163,27 +165,29 @@ def _after(
     steps = []
     for position, (column, direction) in enumerate(order):
         null_is_first = null_is_smallest is (direction == "asc")
-        beyond = _beyond(column, at[position], is_ascending=direction == "asc", null_is_first=null_is_first)
+        beyond = _after_value_condition(
+            column, at[position], is_ascending=direction == "asc", null_is_first=null_is_first
+        )
         if beyond is not None:
             equal = [keys[i].is_(None) if at[i] is None else keys[i] == at[i] for i in range(position)]
             steps.append(and_(*equal, beyond))
     if _may_be_null(keys[0]) or not isinstance(keys[0], InstrumentedAttribute):
         return or_(*steps)
     # Redundant, but lets an index on the first key seek to the marker instead of scanning up to it.
-    first = _bound(keys[0], at[0])
+    first = _as_parameter(keys[0], at[0])
     return and_(keys[0] >= first if order[0][1] == "asc" else keys[0] <= first, or_(*steps))
 
 
-def _beyond(column: Any, value: object, *, is_ascending: bool, null_is_first: bool) -> Any:
+def _after_value_condition(column: Any, value: object, *, is_ascending: bool, null_is_first: bool) -> Any:
     """Return the condition for the column's values after a value, or None if there are none."""
     if value is None:
         return column.is_not(None) if null_is_first else None
-    bound = _bound(column, value)
+    bound = _as_parameter(column, value)
     later = column > bound if is_ascending else column < bound
     return or_(later, column.is_(None)) if _may_be_null(column) and not null_is_first else later
 
 
-def _bound(column: Any, value: object) -> Any:
+def _as_parameter(column: Any, value: object) -> Any:
     """Return a value as a parameter, also one such as true that the column's operators would not accept."""
     return literal(value, column.type)
 

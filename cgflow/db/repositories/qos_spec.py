@@ -34,7 +34,7 @@ def create(
 
 def get(session: Session, id: str) -> records.QosSpec:
     """Return live QoS specs. Raises: NotFound."""
-    return _live(session, id).to_record()
+    return _get_live_row(session, id).to_record()
 
 
 def page(session: Session, query: ListQuery, scope: str | None) -> list[records.QosSpec]:
@@ -42,7 +42,7 @@ def page(session: Session, query: ListQuery, scope: str | None) -> list[records.
     del scope
     rows = select_page(
         session,
-        _living(),
+        _select_live(),
         QosSpec,
         query,
         sortable=("created_at", "updated_at", *_FILTERS),
@@ -53,7 +53,7 @@ def page(session: Session, query: ListQuery, scope: str | None) -> list[records.
 
 def set_keys(session: Session, id: str, specs: Mapping[str, str], consumer: str | None) -> None:
     """Set keys, keep the others, and set the consumer unless it is None. Raises: NotFound."""
-    row = _live(session, id, lock=True)
+    row = _get_live_row(session, id, lock=True)
     row.specs = {**row.specs, **specs}
     row.consumer = consumer or row.consumer
     session.flush()
@@ -61,7 +61,7 @@ def set_keys(session: Session, id: str, specs: Mapping[str, str], consumer: str 
 
 def unset_keys(session: Session, id: str, keys: Collection[str]) -> None:
     """Remove keys. Raises: NotFound, for the specs or the first key that they do not have."""
-    row = _live(session, id, lock=True)
+    row = _get_live_row(session, id, lock=True)
     for key in keys:
         if key not in row.specs:
             raise NotFound(f"QoS spec {id} has no spec with key {key}.")
@@ -74,7 +74,7 @@ def delete(session: Session, id: str, *, force: bool) -> None:
 
     Raises: NotFound; InvalidState, while a type is associated and not ``force``.
     """
-    row = _live(session, id, lock=True)
+    row = _get_live_row(session, id, lock=True)
     if not force and associated_types(session, id):
         raise InvalidState(f"QoS Specs {id} is still associated with entities.")
     disassociate_all(session, id)
@@ -84,7 +84,7 @@ def delete(session: Session, id: str, *, force: bool) -> None:
 
 def associated_types(session: Session, id: str) -> list[records.VolumeType]:
     """Return the live volume types associated with these specs, by name. Raises: NotFound."""
-    _live(session, id)
+    _get_live_row(session, id)
     of_these = select(QosAssociation.volume_type_id).where(QosAssociation.qos_specs_id == id)
     types = select(VolumeType).where(VolumeType.id.in_(of_these), ~VolumeType.deleted)
     return [row.to_record() for row in session.scalars(types.order_by(VolumeType.name))]
@@ -92,7 +92,7 @@ def associated_types(session: Session, id: str) -> list[records.VolumeType]:
 
 def associate(session: Session, id: str, type_id: str) -> None:
     """Associate a volume type with these specs. Raises: NotFound; InvalidState, if it has others."""
-    _live(session, id, lock=True)
+    _get_live_row(session, id, lock=True)
     kind = volume_type.get(session, type_id)
     insert_missing(session, QosAssociation, [{"volume_type_id": kind.id, "qos_specs_id": id}])
     carried = select(QosAssociation.qos_specs_id).where(QosAssociation.volume_type_id == kind.id)
@@ -105,7 +105,7 @@ def associate(session: Session, id: str, type_id: str) -> None:
 
 def disassociate(session: Session, id: str, type_id: str) -> None:
     """Remove the association of a volume type with these specs, if any. Raises: NotFound."""
-    _live(session, id)
+    _get_live_row(session, id)
     kind = volume_type.get(session, type_id)
     one = (QosAssociation.qos_specs_id == id, QosAssociation.volume_type_id == kind.id)
     session.execute(delete_rows(QosAssociation).where(*one))
@@ -113,11 +113,11 @@ def disassociate(session: Session, id: str, type_id: str) -> None:
 
 def disassociate_all(session: Session, id: str) -> None:
     """Remove all associations of these specs. Raises: NotFound."""
-    _live(session, id)
+    _get_live_row(session, id)
     session.execute(delete_rows(QosAssociation).where(QosAssociation.qos_specs_id == id))
 
 
-def of_type(session: Session, kind: records.VolumeType) -> dict[str, object] | None:
+def find_for_type(session: Session, kind: records.VolumeType) -> dict[str, object] | None:
     """Return a type's QoS for the scheduler; None, never an empty object, if there is none."""
     if kind.qos_specs_id is None:
         return None
@@ -125,12 +125,12 @@ def of_type(session: Session, kind: records.VolumeType) -> dict[str, object] | N
     return {"consumer": found.consumer, "specs": found.specs} if found.specs else None
 
 
-def _living() -> Select[QosSpec]:
+def _select_live() -> Select[QosSpec]:
     return select(QosSpec).where(~QosSpec.deleted)
 
 
-def _live(session: Session, id: str, *, lock: bool = False) -> QosSpec:
-    query = _living().where(QosSpec.id == id)
+def _get_live_row(session: Session, id: str, *, lock: bool = False) -> QosSpec:
+    query = _select_live().where(QosSpec.id == id)
     row = session.scalars(query.with_for_update() if lock else query).one_or_none()
     if row is None:
         raise NotFound(f"No such QoS spec {id}.")

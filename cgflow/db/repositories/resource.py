@@ -12,7 +12,13 @@ from sqlalchemy.orm import Session
 from cgflow import clock
 from cgflow.atom_states import held_by
 from cgflow.db.models import Flow
-from cgflow.db.repositories.paging import COMPARISONS, ListQuery, filtered, has_pair, select_page
+from cgflow.db.repositories.paging import (
+    COMPARISONS,
+    ListQuery,
+    apply_filters,
+    has_metadata_item,
+    select_page,
+)
 from cgflow.errors import Busy, NotFound
 from cgflow.status import UNFINISHED, FlowState, Status
 
@@ -56,17 +62,17 @@ class ResourceRepository(Generic[RecordT]):
 
     def get(self, session: Session, id: str, scope: str | None) -> RecordT:  # noqa: A002 - the API's name
         """Return the live resource with this id. Raises: NotFound, also for another project's."""
-        record: RecordT = self._row(session, id, scope).to_record()
+        record: RecordT = self._get_live_row(session, id, scope).to_record()
         return record
 
     def lock(self, session: Session, id: str, scope: str | None) -> RecordT:  # noqa: A002
         """Return the live resource, locked until the transaction ends. Raises: NotFound."""
-        record: RecordT = self._row(session, id, scope, lock=True).to_record()
+        record: RecordT = self._get_live_row(session, id, scope, lock=True).to_record()
         return record
 
     def page(self, session: Session, query: ListQuery, scope: str | None) -> list[RecordT]:
         """Return one page of the live resources of a project, or of all. Raises: InvalidInput."""
-        statement = self._living(select(self.model), scope)
+        statement = self._restrict_to_live(select(self.model), scope)
         rows = select_page(
             session,
             statement,
@@ -74,34 +80,34 @@ class ResourceRepository(Generic[RecordT]):
             query,
             sortable=(*_TIMES, *self._filters),
             filterable=self._filters,
-            conditions=list(self._conditions(session, query)),
+            conditions=list(self._time_and_metadata_conditions(session, query)),
         )
         return [row.to_record() for row in rows]
 
     def count(self, session: Session, query: ListQuery, scope: str | None) -> int:
         """Return how many resources all pages have together. Raises: InvalidInput."""
-        conditions = self._conditions(session, query)
-        counted = self._living(select(func.count(self.model.id)), scope).where(*conditions)
-        return int(session.execute(filtered(counted, query, self._filters)).scalar_one())
+        conditions = self._time_and_metadata_conditions(session, query)
+        counted = self._restrict_to_live(select(func.count(self.model.id)), scope).where(*conditions)
+        return int(session.execute(apply_filters(counted, query, self._filters)).scalar_one())
 
-    def _living(self, statement: Select[Any], scope: str | None) -> Select[Any]:
+    def _restrict_to_live(self, statement: Select[Any], scope: str | None) -> Select[Any]:
         statement = statement.where(self.model.deleted.is_(False))
         return statement if scope is None else statement.where(self.model.project_id == scope)
 
-    def _conditions(self, session: Session, query: ListQuery) -> Iterator[Any]:
+    def _time_and_metadata_conditions(self, session: Session, query: ListQuery) -> Iterator[Any]:
         for name, comparisons in query.moments.items():
             column = getattr(self.model, name)
             yield from (COMPARISONS[how](column, moment) for how, moment in comparisons)
-        for column, pairs in self._pairs(query):
-            yield from (has_pair(session, column, key, value) for key, value in pairs.items())
+        for column, pairs in self._metadata_filters(query):
+            yield from (has_metadata_item(session, column, key, value) for key, value in pairs.items())
 
-    def _pairs(self, query: ListQuery) -> Iterator[tuple[Any, dict[str, str]]]:
+    def _metadata_filters(self, query: ListQuery) -> Iterator[tuple[Any, dict[str, str]]]:
         if self._metadata is not None:
             yield self._metadata, query.metadata
         if query.image_metadata:
             yield self.model.image_metadata, query.image_metadata
 
-    def where(self, session: Session, *conditions: Any) -> list[RecordT]:
+    def list_where(self, session: Session, *conditions: Any) -> list[RecordT]:
         """Return every live resource that meets the conditions, the oldest first."""
         statement = select(self.model).where(self.model.deleted.is_(False), *conditions)
         rows = session.execute(statement.order_by(self.model.created_at, self.model.id)).unique().scalars()
@@ -116,22 +122,22 @@ class ResourceRepository(Generic[RecordT]):
         """Insert new resources, each given by its columns."""
         session.execute(insert(self.model), list(rows))
 
-    def change(self, session: Session, ids: Collection[str], flow_id: str, **columns: object) -> None:
+    def update_claimed(self, session: Session, ids: Collection[str], flow_id: str, **columns: object) -> None:
         """Set columns of resources that the flow holds."""
         held = (self.model.id.in_(ids), self.model.claimed_by == flow_id)
-        session.execute(_bulk(update(self.model).where(*held).values(**columns)))
+        session.execute(_without_session_sync(update(self.model).where(*held).values(**columns)))
 
     def update_any(self, session: Session, id: str, **columns: object) -> None:  # noqa: A002
         """Set columns that no flow uses, such as the name, whichever flow holds the resource."""
         living = (self.model.id == id, self.model.deleted.is_(False))
         columns.setdefault("updated_at", clock.now())
-        session.execute(_bulk(update(self.model).where(*living).values(**columns)))
+        session.execute(_without_session_sync(update(self.model).where(*living).values(**columns)))
 
     def update_unclaimed(self, session: Session, id: str, **columns: object) -> None:  # noqa: A002
         """Set columns of a resource that no flow holds. Compare-and-set: raises Busy, if one does."""
         free = (self.model.id == id, self.model.claimed_by.is_(None), self.model.deleted.is_(False))
         columns.setdefault("updated_at", clock.now())
-        done = session.execute(_bulk(update(self.model).where(*free).values(**columns)))
+        done = session.execute(_without_session_sync(update(self.model).where(*free).values(**columns)))
         if done.rowcount != 1:  # type: ignore[attr-defined]
             holder = session.execute(select(self.model.claimed_by).where(self.model.id == id)).scalar()
             raise Busy(self.busy_message(session, id, holder))
@@ -146,7 +152,7 @@ class ResourceRepository(Generic[RecordT]):
         if status is not None:
             values["status"] = status.value
         free = (self.model.id.in_(ids), self.model.claimed_by.is_(None), self.model.deleted.is_(False))
-        done = session.execute(_bulk(update(self.model).where(*free).values(**values)))
+        done = session.execute(_without_session_sync(update(self.model).where(*free).values(**values)))
         if done.rowcount != len(set(ids)):  # type: ignore[attr-defined]
             held = session.execute(
                 select(self.model.id, self.model.claimed_by).where(
@@ -173,14 +179,14 @@ class ResourceRepository(Generic[RecordT]):
 
     def release(self, session: Session, ids: Collection[str], flow_id: str) -> None:
         """Release the flow's claims on these resources. Those it no longer holds are unchanged."""
-        self.change(session, ids, flow_id, claimed_by=None)
+        self.update_claimed(session, ids, flow_id, claimed_by=None)
 
     def release_all(self, session: Session, flow_id: str) -> None:
         """Release all claims of the flow on resources of this type."""
         held = self.model.claimed_by == flow_id
-        session.execute(_bulk(update(self.model).where(held).values(claimed_by=None)))
+        session.execute(_without_session_sync(update(self.model).where(held).values(claimed_by=None)))
 
-    def settle(
+    def release_with_status(
         self,
         session: Session,
         ids: Collection[str],
@@ -196,9 +202,9 @@ class ResourceRepository(Generic[RecordT]):
         if status is not None:
             columns["status"] = status.value
         columns.update(claimed_by=None, reason=reason, updated_at=clock.now())
-        self.change(session, ids, flow_id, **columns)
+        self.update_claimed(session, ids, flow_id, **columns)
 
-    def destroy(self, session: Session, ids: Collection[str], flow_id: str) -> None:
+    def soft_delete(self, session: Session, ids: Collection[str], flow_id: str) -> None:
         """Delete softly: the row is kept for history and no longer listed.
 
         Deleted resources are unchanged.
@@ -212,16 +218,18 @@ class ResourceRepository(Generic[RecordT]):
             "deleted_at": clock.now(),
         }
         living = (self.model.id.in_(ids), self.model.deleted.is_(False))
-        session.execute(_bulk(update(self.model).where(*living).values(**gone)))
+        session.execute(_without_session_sync(update(self.model).where(*living).values(**gone)))
 
     def undelete(self, session: Session, id: str, **columns: object) -> bool:  # noqa: A002
         """Undelete a resource, which then counts against the quota; return whether there was one."""
         back = {"deleted": False, "deleted_at": None, "consumes_quota": True, "updated_at": clock.now()}
         gone = (self.model.id == id, self.model.deleted.is_(True))
-        done = session.execute(_bulk(update(self.model).where(*gone).values(**back, **columns)))
+        done = session.execute(
+            _without_session_sync(update(self.model).where(*gone).values(**back, **columns))
+        )
         return bool(done.rowcount)  # type: ignore[attr-defined]
 
-    def _row(self, session: Session, id: str, scope: str | None, *, lock: bool = False) -> Any:  # noqa: A002
+    def _get_live_row(self, session: Session, id: str, scope: str | None, *, lock: bool = False) -> Any:  # noqa: A002
         statement = select(self.model).where(self.model.id == id, self.model.deleted.is_(False))
         if lock:
             statement = statement.with_for_update(of=self.model)
@@ -233,6 +241,6 @@ class ResourceRepository(Generic[RecordT]):
         return row
 
 
-def _bulk(statement: Any) -> Any:
+def _without_session_sync(statement: Any) -> Any:
     # Callers get records, not rows, so no objects in the session need an update.
     return statement.execution_options(synchronize_session=False)

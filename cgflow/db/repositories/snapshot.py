@@ -36,7 +36,7 @@ get, lock, page = REPOSITORY.get, REPOSITORY.lock, REPOSITORY.page
 
 def of_cgsnapshot(session: Session, cgsnapshot_id: str) -> list[records.Snapshot]:
     """Return the live snapshots in a cgsnapshot, the oldest first."""
-    return REPOSITORY.where(session, Snapshot.cgsnapshot_id == cgsnapshot_id)
+    return REPOSITORY.list_where(session, Snapshot.cgsnapshot_id == cgsnapshot_id)
 
 
 def was_rolled_back(copy: records.Snapshot) -> bool:
@@ -46,4 +46,4 @@ def was_rolled_back(copy: records.Snapshot) -> bool:
 
 def of_volumes(session: Session, volume_ids: Collection[str]) -> list[records.Snapshot]:
     """Return the live snapshots of these volumes."""
-    return REPOSITORY.where(session, Snapshot.volume_id.in_(volume_ids))
+    return REPOSITORY.list_where(session, Snapshot.volume_id.in_(volume_ids))

@@ -43,7 +43,7 @@ def page(session: Session, query: ListQuery, scope: str | None) -> list[records.
     return [row.to_record() for row in rows]
 
 
-def end(session: Session, id: str, destination_project_id: str | None = None) -> None:  # noqa: A002
+def close(session: Session, id: str, destination_project_id: str | None = None) -> None:  # noqa: A002
     """Close an offer: a project accepted it, or it was withdrawn."""
     gone = {"deleted": True, "deleted_at": clock.now(), "destination_project_id": destination_project_id}
     session.execute(update(Transfer).where(Transfer.id == id).values(**gone))

@@ -19,7 +19,7 @@ _IDS_PER_STATEMENT = 500
 """Ids in one statement: databases limit the number of parameters."""
 
 
-class _Volumes(ResourceRepository[records.Volume]):
+class _VolumeRepository(ResourceRepository[records.Volume]):
     """The repository of volumes. It closes a volume's transfer offer when the volume stops awaiting transfer.
 
     Otherwise the offer could outlast a change of the volume's owner.
@@ -42,7 +42,7 @@ _IS_ATTACHED = exists(
     )
 )
 
-REPOSITORY: ResourceRepository[records.Volume] = _Volumes(
+REPOSITORY: ResourceRepository[records.Volume] = _VolumeRepository(
     Volume,
     "Volume",
     "Volume {id} could not be found.",
@@ -85,12 +85,12 @@ def unknown_ids(session: Session, ids: Collection[str]) -> set[str]:
 
 def members_of(session: Session, group_id: str) -> list[records.Volume]:
     """Return the live members of a consistency group, the oldest first."""
-    return REPOSITORY.where(session, Volume.consistencygroup_id == group_id)
+    return REPOSITORY.list_where(session, Volume.consistencygroup_id == group_id)
 
 
-def summary(session: Session, scope: str | None) -> tuple[int, int]:
+def count_and_total_size(session: Session, scope: str | None) -> tuple[int, int]:
     """Return the number of live volumes of a project, or of all, and their total size in GiB."""
-    query = _in_scope(select(func.count(Volume.id), func.coalesce(func.sum(Volume.size), 0)), scope)
+    query = _live_in_scope(select(func.count(Volume.id), func.coalesce(func.sum(Volume.size), 0)), scope)
     count, size = session.execute(query).one()
     return count, int(size)
 
@@ -98,12 +98,12 @@ def summary(session: Session, scope: str | None) -> tuple[int, int]:
 def metadata_values(session: Session, scope: str | None) -> dict[str, list[str]]:
     """Return the distinct values of each key of the volumes' metadata, in order."""
     found: dict[str, set[str]] = {}
-    for metadata in session.scalars(_in_scope(select(Volume.volume_metadata), scope)):
+    for metadata in session.scalars(_live_in_scope(select(Volume.volume_metadata), scope)):
         for key, value in metadata.items():
             found.setdefault(key, set()).add(value)
     return {key: sorted(values) for key, values in sorted(found.items())}
 
 
-def _in_scope(query: Any, scope: str | None) -> Any:
+def _live_in_scope(query: Any, scope: str | None) -> Any:
     living = query.where(~Volume.deleted)
     return living if scope is None else living.where(Volume.project_id == scope)

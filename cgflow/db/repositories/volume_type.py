@@ -35,7 +35,7 @@ from cgflow.db.models import (
 from cgflow.db.repositories.paging import ListQuery, select_page
 from cgflow.db.upsert import insert_or_update
 from cgflow.errors import Conflict, InvalidInput, InvalidState, NotFound
-from cgflow.quota.usage import is_pending, rename_type
+from cgflow.quota.usage import has_pending_reservation, rename_type_quota
 
 _FILTERS = ("id", "name", "description", "is_public")
 _QOS_SPECS_ID = func.coalesce(
@@ -72,12 +72,12 @@ def create(
 
 def get(session: Session, id: str) -> records.VolumeType:
     """Return one live type by its id. Raises: NotFound."""
-    return _live(session, id).to_record()
+    return _get_live_row(session, id).to_record()
 
 
 def lock(session: Session, id: str) -> records.VolumeType:
     """Return one live type, locked until the transaction ends. Raises: NotFound."""
-    return _live(session, id, lock=True).to_record()
+    return _get_live_row(session, id, lock=True).to_record()
 
 
 def find(session: Session, id_or_name: str, user: RequestContext | None = None) -> records.VolumeType:
@@ -98,12 +98,12 @@ def find_many(
     words = list(dict.fromkeys(ids_or_names))
     ids = {word: as_id for word in words if (as_id := _parse_uuid(word))}
     names = [word for word in words if word not in ids]
-    query = _select().where(or_(VolumeType.id.in_(ids.values()), VolumeType.name.in_(names)))
+    query = _select_live().where(or_(VolumeType.id.in_(ids.values()), VolumeType.name.in_(names)))
     if user is not None:
         # The resources that will use them are not written yet, so a concurrent delete of a type must wait.
         query = query.with_for_update(read=True, key_share=True, of=VolumeType)
         if not user.is_admin:
-            query = query.where(usable_by(user.project_id))
+            query = query.where(usable_by_condition(user.project_id))
     rows = session.scalars(query).all() if words else []
     by_id, by_name = {row.id: row for row in rows}, {row.name: row for row in rows}
     found: dict[str, VolumeType] = {}
@@ -124,11 +124,11 @@ def page(session: Session, query: ListQuery, project_id: str) -> list[records.Vo
     If public types are requested, the private types that the project may use are listed as well.
     The ``metadata`` of the query are extra specs that the types have.
     """
-    statement = _select()
+    statement = _select_live()
     filters = dict(query.filters)
     if filters.get("is_public"):
         del filters["is_public"]
-        statement = statement.where(usable_by(project_id))
+        statement = statement.where(usable_by_condition(project_id))
     for key, value in query.metadata.items():
         statement = statement.where(VolumeType.extra_specs.any(key=key, value=value))
     rows = select_page(
@@ -144,14 +144,14 @@ def page(session: Session, query: ListQuery, project_id: str) -> list[records.Vo
 
 def update(session: Session, id: str, **changes: Unpack[Changes]) -> records.VolumeType:
     """Change the given fields and return the type. Raises: NotFound; Conflict, if the new name is taken."""
-    row = _live(session, id, lock=True)
+    row = _get_live_row(session, id, lock=True)
     old_name = row.name
     row.name = changes.get("name", row.name)
     row.description = changes.get("description", row.description)
     row.is_public = changes.get("is_public", row.is_public)
     _save(session, row)
     if row.name != old_name:
-        rename_type(session, old_name, row.name)
+        rename_type_quota(session, old_name, row.name)
     return row.to_record()
 
 
@@ -163,8 +163,8 @@ def delete(session: Session, id: str) -> None:
     """
     # The lock waits for a group or volume that is being made with this type, because its foreign key holds
     # the row; the check below then sees it.
-    row = _live(session, id, lock=True)
-    users = [what for what, is_there in _uses(row).items() if session.scalar(select(is_there))]
+    row = _get_live_row(session, id, lock=True)
+    users = [what for what, is_there in _in_use_conditions(row).items() if session.scalar(select(is_there))]
     if users:
         raise InvalidState(
             "Target volume type is still in use. "
@@ -181,7 +181,7 @@ def set_extra_specs(session: Session, id: str, specs: Mapping[str, str]) -> dict
 
     Raises: NotFound; InvalidState, while there are volumes of the type.
     """
-    row = _live(session, id, lock=True)
+    row = _get_live_row(session, id, lock=True)
     present = {spec.key: spec for spec in row.extra_specs}
     _require_no_volumes(session, row)
     for key, value in specs.items():
@@ -196,7 +196,7 @@ def set_extra_specs(session: Session, id: str, specs: Mapping[str, str]) -> dict
 
 def unset_extra_spec(session: Session, id: str, key: str) -> None:
     """Remove one spec. Raises: NotFound, for the type or the key; InvalidState, as ``set_extra_specs``."""
-    row = _live(session, id, lock=True)
+    row = _get_live_row(session, id, lock=True)
     _require_no_volumes(session, row)
     kept = [spec for spec in row.extra_specs if spec.key != key]
     if len(kept) == len(row.extra_specs):
@@ -208,10 +208,13 @@ def unset_extra_spec(session: Session, id: str, key: str) -> None:
 
 def is_usable(session: Session, id: str, project_id: str) -> bool:
     """Return whether a project may use a live type: it is public, or the project is on its list."""
-    return session.scalars(_select().where(VolumeType.id == id, usable_by(project_id))).first() is not None
+    return (
+        session.scalars(_select_live().where(VolumeType.id == id, usable_by_condition(project_id))).first()
+        is not None
+    )
 
 
-def usable_by(project_id: str) -> Any:
+def usable_by_condition(project_id: str) -> Any:
     """Return the condition that a project may use a type: it is public, or the project is on its list."""
     allowed = (TypeAccess.volume_type_id == VolumeType.id, TypeAccess.project_id == project_id)
     return or_(VolumeType.is_public, exists().where(*allowed))
@@ -311,7 +314,7 @@ def _require_unused(session: Session, type_id: str, done: str) -> None:
     """Lock a type, and refuse one that a volume has or is getting. Raises: NotFound, InvalidState."""
     name = lock(session, type_id).name
     has_volumes = exists().where(Volume.volume_type_id == type_id, ~Volume.deleted)
-    if session.scalar(select(has_volumes | is_pending(name))):
+    if session.scalar(select(has_volumes | has_pending_reservation(name))):
         raise InvalidState(f"Cannot {done} encryption specs. Volume type in use.")
 
 
@@ -352,7 +355,7 @@ def unset_default(session: Session, project_id: str) -> None:
     session.execute(delete_rows(DefaultType).where(DefaultType.project_id == project_id))
 
 
-def default_for(session: Session, project_id: str, configured: str | None) -> str | None:
+def effective_default(session: Session, project_id: str, configured: str | None) -> str | None:
     """Return the id or name of the type that a project uses if it names none; None for no type."""
     row = session.get(DefaultType, project_id)
     return configured if row is None else row.volume_type_id
@@ -363,7 +366,7 @@ def _require_no_volumes(session: Session, row: VolumeType) -> None:
 
     Raises: InvalidState.
     """
-    uses = _uses(row)
+    uses = _in_use_conditions(row)
     if session.scalar(select(uses["volumes"] | uses["operations that have not ended"])):
         raise InvalidState(
             f"Volume Type is currently in use: {row.name} has volumes, whose extra specs cannot be changed. "
@@ -382,7 +385,7 @@ def _refuse_encrypted(session: Session, found: Mapping[str, VolumeType]) -> None
         )
 
 
-def _uses(row: VolumeType) -> dict[str, Any]:
+def _in_use_conditions(row: VolumeType) -> dict[str, Any]:
     """Return the conditions that a type is in use, by the kind of user.
 
     A snapshot keeps the type that its volume had when the volume is retyped, and counts for it. For
@@ -399,16 +402,16 @@ def _uses(row: VolumeType) -> dict[str, Any]:
         "snapshots": exists().where(Snapshot.volume_type_id == id, ~Snapshot.deleted),
         "consistency groups": exists().where(*in_group, ~ConsistencyGroup.deleted),
         "defaults of projects": exists().where(DefaultType.volume_type_id == id),
-        "operations that have not ended": is_pending(row.name),
+        "operations that have not ended": has_pending_reservation(row.name),
     }
 
 
-def _select() -> Select[VolumeType]:
+def _select_live() -> Select[VolumeType]:
     return select(VolumeType).where(~VolumeType.deleted)
 
 
-def _live(session: Session, id: str, *, lock: bool = False) -> VolumeType:
-    query = _select().where(VolumeType.id == id)
+def _get_live_row(session: Session, id: str, *, lock: bool = False) -> VolumeType:
+    query = _select_live().where(VolumeType.id == id)
     row = session.scalars(query.with_for_update(of=VolumeType) if lock else query).one_or_none()
     if row is None:
         raise NotFound(f"Volume type {id} could not be found.")

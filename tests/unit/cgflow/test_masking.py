@@ -196,7 +196,7 @@ def test_nothing_of_a_failure_or_an_unused_result_is_stored_with_a_secret(db: Da
 
     with conducting(db, World(at={"a": fail, "-a": fail}), graph) as conductor:
         flow_id = accept(db, "a")
-        conductor.wake(flow_id)
+        conductor.submit_flow(flow_id)
         flow = finish(db, conductor, flow_id)
     assert flow.state is FlowState.ROLLBACK_FAILED
     assert flow.reason == "refused: password=*** at host a"
@@ -214,7 +214,7 @@ def test_a_result_that_is_needed_is_kept_for_those_who_need_it_alone(db: Databas
 
     with conducting(db, world, graph) as conductor:
         flow_id = accept(db)
-        conductor.wake(flow_id)
+        conductor.submit_flow(flow_id)
         assert finish(db, conductor, flow_id).state is FlowState.SUCCESS
     assert world.did == [SECRET]
     with db.read() as session:

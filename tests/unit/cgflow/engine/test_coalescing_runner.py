@@ -53,12 +53,12 @@ def test_a_flow_that_is_woken_again_has_no_second_run_beside_the_first(tmp_path:
     world = World(at={"a": gate})
     with conducting(db, world) as conductor:
         flow_id = accept(db, "a")
-        conductor.wake(flow_id)
+        conductor.submit_flow(flow_id)
         assert gate.reached.wait(30)
-        conductor.wake(flow_id)
+        conductor.submit_flow(flow_id)
         # A flow that was accepted later has ended: the second wake-up has been handled.
         later = accept(db)
-        conductor.wake(later)
+        conductor.submit_flow(later)
         assert finish(db, conductor, later).state is FlowState.SUCCESS
         gate.open()
         flow = finish(db, conductor, flow_id)

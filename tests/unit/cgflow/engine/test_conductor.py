@@ -29,14 +29,14 @@ def fail(message: str = "broken") -> object:
 
 def states(db: Database, flow_id: str) -> dict[str, str]:
     with db.read() as session:
-        return {atom.atom: atom.state for atom in flows.atoms(session, flow_id)}
+        return {atom.atom: atom.state for atom in flows.list_atom_states(session, flow_id)}
 
 
 def test_a_flow_runs_to_success(db: Database) -> None:
     world = World()
     with conducting(db, world) as conductor:
         flow_id = accept(db, "a", "b", "c")
-        conductor.wake(flow_id)
+        conductor.submit_flow(flow_id)
         flow = finish(db, conductor, flow_id)
     assert flow.state is FlowState.SUCCESS
     assert world.did[0] == "first"
@@ -51,7 +51,7 @@ def test_one_failure_undoes_everything_and_gives_the_reason(db: Database) -> Non
     world = World(at={"b": lambda: fail("the disk is full")})
     with conducting(db, world) as conductor:
         flow_id = accept(db, "a", "b")
-        conductor.wake(flow_id)
+        conductor.submit_flow(flow_id)
         flow = finish(db, conductor, flow_id)
     assert flow.state is FlowState.REVERTED
     assert flow.reason == "the disk is full"
@@ -73,7 +73,7 @@ def test_members_not_begun_are_not_begun_after_a_failure(db: Database) -> None:
         world.at[member] = fail_first
     with conducting(db, world) as conductor:
         flow_id = accept(db, *members)
-        conductor.wake(flow_id)
+        conductor.submit_flow(flow_id)
         flow = finish(db, conductor, flow_id)
         with db.read() as session:
             events = flows.all_events(session, flow_id)
@@ -87,7 +87,7 @@ def test_a_failed_undo_is_a_state_that_lists_what_is_left(db: Database) -> None:
     world = World(at={"last": fail, "-b": lambda: fail("cannot undo")})
     with conducting(db, world) as conductor:
         flow_id = accept(db, "a", "b")
-        conductor.wake(flow_id)
+        conductor.submit_flow(flow_id)
         flow = finish(db, conductor, flow_id)
     assert flow.state is FlowState.ROLLBACK_FAILED
     left = {item["task"]: item["state"] for item in flow.leftovers}
@@ -114,10 +114,10 @@ def test_onward_steps_are_tried_again(db: Database) -> None:
     world = World(at={"a": flaky})
     with conducting(db, world, graph) as conductor:
         flow_id = accept(db, "a")
-        conductor.wake(flow_id)
+        conductor.submit_flow(flow_id)
         flow = finish(db, conductor, flow_id)
         with db.read() as session:
-            attempts = {atom.atom: atom.attempts for atom in flows.atoms(session, flow_id)}
+            attempts = {atom.atom: atom.attempts for atom in flows.list_atom_states(session, flow_id)}
     assert flow.state is FlowState.SUCCESS
     assert attempts["test.each[a]"] == 3
     assert attempts["test.first"] == 1
@@ -135,7 +135,7 @@ def test_exhausted_attempts_undo_the_whole_flow(db: Database) -> None:
     world = World(at={"a": fail})
     with conducting(db, world, graph) as conductor:
         flow_id = accept(db, "a")
-        conductor.wake(flow_id)
+        conductor.submit_flow(flow_id)
         flow = finish(db, conductor, flow_id)
     assert flow.state is FlowState.REVERTED
     assert world.did[-1] == "-first"
@@ -147,7 +147,7 @@ def test_a_second_conductor_takes_over_and_the_first_writes_nothing_more(db: Dat
     stuck.at["b"] = gate
     with conducting(db, stuck, name="old") as old:
         flow_id = accept(db, "a", "b")
-        old.wake(flow_id)
+        old.submit_flow(flow_id)
         assert gate.reached.wait(10)
         with conducting(db, world, name="new") as new:
             flow = finish(db, new, flow_id)
@@ -173,7 +173,7 @@ def test_stopping_lets_a_step_end_and_leaves_the_rest_to_the_next_start(db: Data
     world.at["first"] = gate
     with conducting(db, world) as conductor:
         flow_id = accept(db, "a")
-        conductor.wake(flow_id)
+        conductor.submit_flow(flow_id)
         assert gate.reached.wait(10)
         import threading
 
@@ -213,7 +213,7 @@ def test_a_changed_graph_is_refused(db: Database) -> None:
     world.at["a"] = gate
     with conducting(db, world) as conductor:
         flow_id = accept(db, "a", "b")
-        conductor.wake(flow_id)
+        conductor.submit_flow(flow_id)
         assert gate.reached.wait(10)
         with db.write() as session:
             session.execute(Flow.__table__.update().values(fingerprint="another"))
@@ -235,10 +235,10 @@ def test_history_folds_to_the_stored_states(db: Database) -> None:
         world = World(at=dict(at))
         with conducting(db, world) as conductor:
             flow_id = accept(db, "a", "b")
-            conductor.wake(flow_id)
+            conductor.submit_flow(flow_id)
             finish(db, conductor, flow_id)
         with db.read() as session:
-            told = {atom.atom: atom.state for atom in flows.atoms(session, flow_id)}
+            told = {atom.atom: atom.state for atom in flows.list_atom_states(session, flow_id)}
             stored = dict(
                 session.execute(
                     select(ATOMDETAILS.c.name, ATOMDETAILS.c.state).where(
@@ -263,7 +263,7 @@ def test_nothing_is_executed_before_its_beginning_is_on_disk(db: Database) -> No
     world.at = {"first": lambda: look("test.first"), "a": lambda: look("test.each[a]")}
     with conducting(db, world, build) as conductor:
         flow_id = accept(db, "a")
-        conductor.wake(flow_id)
+        conductor.submit_flow(flow_id)
         finish(db, conductor, flow_id)
     assert seen == {"test.first": "RUNNING", "test.each[a]": "RUNNING"}
 
@@ -276,7 +276,7 @@ def test_what_ends_a_process_fails_a_step(db: Database, error: BaseException) ->
     world = World(at={"b": end})
     with conducting(db, world) as conductor:
         flow_id = accept(db, "a", "b")
-        conductor.wake(flow_id)
+        conductor.submit_flow(flow_id)
         flow = finish(db, conductor, flow_id)
     assert flow.state is FlowState.REVERTED
     assert flow.reason is not None
@@ -291,7 +291,7 @@ def test_a_failure_caused_by_what_ends_a_process_is_stored(db: Database) -> None
     world = World(at={"last": end})
     with conducting(db, world) as conductor:
         flow_id = accept(db, "a")
-        conductor.wake(flow_id)
+        conductor.submit_flow(flow_id)
         flow = finish(db, conductor, flow_id)
     assert (flow.state, flow.reason) == (FlowState.REVERTED, "interrupted")
 
@@ -303,6 +303,6 @@ def test_what_ends_a_process_fails_an_undo(db: Database) -> None:
     world = World(at={"last": fail, "-b": end})
     with conducting(db, world) as conductor:
         flow_id = accept(db, "a", "b")
-        conductor.wake(flow_id)
+        conductor.submit_flow(flow_id)
         flow = finish(db, conductor, flow_id)
     assert flow.state is FlowState.ROLLBACK_FAILED

@@ -25,7 +25,7 @@ class Outage:
         self.gate = Gate()
         self.is_on = False
         self.failures = 0
-        real = writer._write
+        real = writer._write_saves
 
         def write(session: object, batch: object) -> None:
             if self.is_on:
@@ -35,7 +35,7 @@ class Outage:
                 raise OperationalError("COMMIT", {}, sqlite3.OperationalError("database is away"))
             real(session, batch)  # type: ignore[arg-type]
 
-        monkeypatch.setattr(writer, "_write", write)
+        monkeypatch.setattr(writer, "_write_saves", write)
         monkeypatch.setattr(writer, "RETRY_PAUSE_S", 0.01)
 
 
@@ -52,7 +52,7 @@ def test_flows_wait_and_go_on(db: Database, monkeypatch: pytest.MonkeyPatch) -> 
     world.at["first"] = lambda: setattr(outage, "is_on", True)
     with conducting(db, world) as conductor:
         flow_id = accept(db, "a", "b")
-        conductor.wake(flow_id)
+        conductor.submit_flow(flow_id)
         assert outage.gate.reached.wait(10)
         assert not conductor.is_healthy
         assert world.did == ["first"], "nothing is begun whose beginning cannot be stored"
@@ -70,7 +70,7 @@ def test_stopping_does_not_wait_for_a_database_that_is_away(
     world.at["first"] = lambda: setattr(outage, "is_on", True)
     with conducting(db, world) as conductor:
         flow_id = accept(db, "a")
-        conductor.wake(flow_id)
+        conductor.submit_flow(flow_id)
         assert outage.gate.reached.wait(10)
     with db.read() as session:
         assert flows.get(session, flow_id, None).state is FlowState.RUNNING
@@ -84,7 +84,7 @@ def test_stopping_does_not_wait_for_a_database_that_is_away(
 def test_rows_that_are_refused_stop_their_own_flow_alone(
     db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = writer._write
+    real = writer._write_saves
     bad: list[str] = []
 
     def write(session: object, batch: list[writer.Save]) -> None:
@@ -92,17 +92,17 @@ def test_rows_that_are_refused_stop_their_own_flow_alone(
             raise ValueError("these rows cannot be stored")
         real(session, batch)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(writer, "_write", write)
+    monkeypatch.setattr(writer, "_write_saves", write)
     world = World()
     gate = Gate()
     world.at["x"] = gate
     with conducting(db, world) as conductor:
         doomed, other = accept(db, "x"), accept(db, "y")
-        conductor.wake(doomed)
+        conductor.submit_flow(doomed)
         assert gate.reached.wait(10)
         bad.append(doomed)
         gate.open()
-        conductor.wake(other)
+        conductor.submit_flow(other)
         assert finish(db, conductor, other).state is FlowState.SUCCESS
     with db.read() as session:
         assert flows.get(session, doomed, None).state is FlowState.RUNNING

@@ -120,7 +120,7 @@ def play(db: Database, case: Case) -> records.Flow:
     if not case.mended or flow.state is not FlowState.ROLLBACK_FAILED:
         return flow
     with db.write() as session:
-        flow_actions.retry(session, flow.id, flow_actions.Actor("somebody"), "tried again")
+        flow_actions.retry_rollback(session, flow.id, flow_actions.Actor("somebody"), "tried again")
     with conducting(db, World(), lambda **_: built(case.graph), name="third") as third:
         return finish(db, third, flow.id)
 

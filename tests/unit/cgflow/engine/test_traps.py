@@ -100,7 +100,7 @@ def db(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]
 def run(db: Database, world: World, *graph: Callable[..., Flow]) -> records.Flow:
     with conducting(db, world, *graph) as conductor:
         flow_id = accept(db, "a")
-        conductor.wake(flow_id)
+        conductor.submit_flow(flow_id)
         return finish(db, conductor, flow_id)
 
 
@@ -116,7 +116,7 @@ def test_a_restart_over_flows_that_ended_executes_nothing(db: Database, fails: s
     world = World()
     with conducting(db, world, name="next") as conductor:
         assert conductor._running == {}
-        conductor.wake(ended.id)
+        conductor.submit_flow(ended.id)
     assert world.did == []
     with db.read() as session:
         assert flows.get(session, ended.id, None) == ended
@@ -158,7 +158,7 @@ def test_a_step_runs_when_its_beginning_is_on_disk(db: Database) -> None:
     world.at["last"] = raising(lambda: ValueError("broken"))
     with conducting(db, world) as conductor:
         flow_id = accept(db, "a")
-        conductor.wake(flow_id)
+        conductor.submit_flow(flow_id)
         finish(db, conductor, flow_id)
     steps = [("test.first", "RUNNING"), ("test.each[a]", "RUNNING")]
     assert seen == [*steps, *((atom, "REVERTING") for atom, _ in reversed(steps))]
@@ -171,7 +171,7 @@ def test_a_result_is_the_same_before_and_after_a_restart(db: Database, what: str
     first.at[f"took {plain!r}"] = gate
     with conducting(db, first, giving(what), name="old") as old:
         flow_id = accept(db)
-        old.wake(flow_id)
+        old.submit_flow(flow_id)
         assert gate.reached.wait(10), (
             f"the next step was given {GIVEN[what]!r}, after a restart it is {plain!r}"
         )
@@ -234,7 +234,7 @@ def test_atoms_of_one_name_are_refused(db: Database) -> None:
     world = World()
     with conducting(db, world, graph) as conductor:
         flow_id = accept(db)
-        conductor.wake(flow_id)
+        conductor.submit_flow(flow_id)
         for _ in range(100):
             with db.read() as session:
                 flow = flows.get(session, flow_id, None)

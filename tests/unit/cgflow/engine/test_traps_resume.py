@@ -69,7 +69,7 @@ def taken_over(
     world.at[at] = gate
     with conducting(db, world, graph, name="first") as first:
         flow_id = accept(db, *members)
-        first.wake(flow_id)
+        first.submit_flow(flow_id)
         assert gate.reached.wait(30)
         second.at = {what: do for what, do in world.at.items() if what != at}
         with conducting(db, second, graph, name="second") as new:
@@ -84,7 +84,7 @@ def test_what_one_member_did_is_saved_while_another_is_at_work(db: Database) -> 
     gate = Gate()
     with conducting(db, World(at={"b": gate})) as conductor:
         flow_id = accept(db, "a", "b")
-        conductor.wake(flow_id)
+        conductor.submit_flow(flow_id)
         assert gate.reached.wait(30)
         for _ in range(200):
             if states(db, flow_id)["test.each[a]"] == "SUCCESS":
@@ -106,7 +106,7 @@ def test_a_step_in_flight_when_another_had_failed_is_undone_without_its_result(d
     world, second = World(at={"a": fail_when_b_is_at_work, "b": gate}), World()
     with conducting(db, world, name="first") as first:
         flow_id = accept(db, "a", "b")
-        first.wake(flow_id)
+        first.submit_flow(flow_id)
         for _ in range(200):
             if states(db, flow_id).get("test.each[a]") == "REVERTED":
                 break
@@ -135,13 +135,13 @@ def test_a_retry_goes_on_with_the_attempt_that_it_was_in(db: Database) -> None:
     world, second = World(at={"a": once_then_hang}), World(at={"a": fail})
     with conducting(db, world, onward, name="first") as first:
         flow_id = accept(db, "a")
-        first.wake(flow_id)
+        first.submit_flow(flow_id)
         assert gate.reached.wait(30)
         with conducting(db, second, onward, name="second") as new:
             flow = finish(db, new, flow_id)
         gate.open()
     with db.read() as session:
-        attempts = {atom.atom: atom.attempts for atom in flows.atoms(session, flow_id)}
+        attempts = {atom.atom: atom.attempts for atom in flows.list_atom_states(session, flow_id)}
     assert flow.state is FlowState.REVERTED
     assert attempts["test.each[a]"] == 4, "one before, the one in flight twice, and the third"
     assert second.did[-1] == "-first"
@@ -158,7 +158,7 @@ def test_retries_side_by_side_undo_the_whole_flow_when_one_is_exhausted(db: Data
     world = World(at={"a": fail})
     with conducting(db, world, graph) as conductor:
         flow_id = accept(db, "a", "b", "c")
-        conductor.wake(flow_id)
+        conductor.submit_flow(flow_id)
         flow = finish(db, conductor, flow_id)
     assert flow.state is FlowState.REVERTED
     assert set(states(db, flow_id).values()) <= {"REVERTED", "PENDING"}
@@ -192,7 +192,7 @@ def test_another_graph_than_the_stored_one_is_refused(db: Database, graph: Calla
     gate, other = Gate(), World()
     with conducting(db, World(at={"a": gate}), ordered, name="first") as first:
         flow_id = accept(db, "a", "b")
-        first.wake(flow_id)
+        first.submit_flow(flow_id)
         assert gate.reached.wait(30)
         before = states(db, flow_id)
         with conducting(db, other, graph, name="second") as new:
@@ -230,7 +230,7 @@ def test_the_oldest_flow_is_taken_up_first(db: Database, monkeypatch: pytest.Mon
     newest, oldest, middle = accepted
     conductor = Conductor("here", db, lambda _: Definition(1, build), {})
     woken: list[str] = []
-    monkeypatch.setattr(conductor, "wake", woken.append)
+    monkeypatch.setattr(conductor, "submit_flow", woken.append)
     try:
         assert conductor.start() == woken == [oldest, middle, newest]
     finally:

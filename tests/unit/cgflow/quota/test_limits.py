@@ -17,7 +17,7 @@ def session(database):
 
 
 def by_name(session, project_id="p1"):
-    return {line.resource: line.limit for line in limits.lines(session, project_id)}
+    return {line.resource: line.limit for line in limits.limits_and_usage(session, project_id)}
 
 
 def test_shipped_limits_hold_where_nothing_is_said(session):
@@ -45,10 +45,10 @@ def test_every_live_type_has_its_lines_and_no_limit(session):
 
 
 def test_own_limit_stands_over_the_default_in_either_order(session):
-    limits.set_defaults(session, {"volumes": 50, "snapshots": 60})
+    limits.set_default_limits(session, {"volumes": 50, "snapshots": 60})
     limits.set_limits(session, "p1", {"volumes": 5, "snapshots": 600})
     assert (by_name(session)["volumes"], by_name(session)["snapshots"]) == (5, 600)
-    assert by_name(session, "p2")["volumes"] == limits.defaults(session)["volumes"] == 50
+    assert by_name(session, "p2")["volumes"] == limits.default_limits(session)["volumes"] == 50
 
 
 def test_setting_one_limit_leaves_the_others(session):
@@ -59,19 +59,21 @@ def test_setting_one_limit_leaves_the_others(session):
 
 
 def test_reset_goes_back(session):
-    limits.set_defaults(session, {"volumes": 50})
+    limits.set_default_limits(session, {"volumes": 50})
     limits.set_limits(session, "p1", {"volumes": 5})
     limits.set_limits(session, "p2", {"volumes": 6})
     limits.reset_limits(session, "p1")
     assert (by_name(session)["volumes"], by_name(session, "p2")["volumes"]) == (50, 6)
-    limits.reset_defaults(session)
+    limits.reset_default_limits(session)
     assert by_name(session)["volumes"] == 10
 
 
 def test_lines_tell_usage(session):
-    usage.lock(session, "p1")
+    usage.lock_project(session, "p1")
     usage.write(session, "p1", {"volumes": usage.Usage(3, 2)})
-    assert QuotaLine(resource="volumes", limit=10, in_use=3, reserved=2) in limits.lines(session, "p1")
+    assert QuotaLine(resource="volumes", limit=10, in_use=3, reserved=2) in limits.limits_and_usage(
+        session, "p1"
+    )
 
 
 @pytest.mark.parametrize("limit", [-2, 2**31, True, 1.5, "7"])
@@ -84,4 +86,4 @@ def test_limits_are_whole_numbers_or_none(session, limit):
 
 def test_unknown_resource_is_refused_with_those_that_are_known(session):
     with pytest.raises(InvalidInput, match=r"no quota named .volumes_x.\. Valid values: consistency"):
-        limits.set_defaults(session, {"volumes_x": 3})
+        limits.set_default_limits(session, {"volumes_x": 3})

@@ -93,7 +93,7 @@ def turn_about(database):
     def delete(steps):
         with database.write() as session:
             for deltas in steps:
-                reservations.release(session, "q", deltas)
+                reservations.give_usage_back(session, "q", deltas)
 
     with ThreadPoolExecutor(len(orders)) as pool:
         list(pool.map(delete, orders))

@@ -61,7 +61,7 @@ def act(session, verb, flow, project, deltas):
     elif verb == "cancel":
         reservations.cancel(session, flow)
     elif verb == "expire":
-        reservations.expire(session, NOW + timedelta(seconds=1))
+        reservations.cancel_expired(session, NOW + timedelta(seconds=1))
     else:
         session.execute(update(Flow).where(Flow.id == flow).values(state=FlowState.SUCCESS.value))
 

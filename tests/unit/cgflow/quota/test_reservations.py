@@ -170,7 +170,7 @@ def test_release_gives_back_at_once(database, reserve, commit, used, make_flow):
     reserve(flow, {"volumes": 3, "gigabytes": 30})
     commit(flow)
     with database.write() as session:
-        reservations.release(session, "p1", {"volumes": 1, "gigabytes": 10})
+        reservations.give_usage_back(session, "p1", {"volumes": 1, "gigabytes": 10})
     assert (used("volumes"), used("gigabytes")) == ((2, 0), (20, 0))
 
 
@@ -230,9 +230,9 @@ def test_only_what_an_ended_flow_left_expires(database, reserve, used, make_flow
     reserve(flow, {"volumes": 2})
     ended = state not in UNFINISHED
     with database.write() as session:
-        assert reservations.expire(session, LATER) == []
+        assert reservations.cancel_expired(session, LATER) == []
     with database.write() as session:
-        assert reservations.expire(session, LATER + timedelta(seconds=1)) == ([flow] if ended else [])
+        assert reservations.cancel_expired(session, LATER + timedelta(seconds=1)) == ([flow] if ended else [])
     assert used("volumes") == ((0, 0) if ended else (0, 2))
 
 
@@ -241,7 +241,7 @@ def test_committed_never_expires(database, reserve, commit, used, make_flow):
     reserve(flow, {"volumes": 2})
     commit(flow)
     with database.write() as session:
-        assert reservations.expire(session, LATER + timedelta(days=1)) == []
+        assert reservations.cancel_expired(session, LATER + timedelta(days=1)) == []
     assert used("volumes") == (2, 0)
 
 

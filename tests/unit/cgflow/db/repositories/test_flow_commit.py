@@ -30,20 +30,20 @@ def flow_id(db: Database) -> str:
 
 def taken(db: Database, flow_id: str, epoch: int = 0) -> str:
     with db.write() as session:
-        assert flows.take(session, flow_id, "here", epoch) is not None
+        assert flows.take_ownership(session, flow_id, "here", epoch) is not None
     return flow_id
 
 
 def committed(db: Database, flow_id: str, epoch: int = 1, *, heeds_cancel: bool = True) -> None:
     with db.write() as session:
-        flows.commit(session, flow_id, epoch, heeds_cancel=heeds_cancel)
+        flows.record_commit(session, flow_id, epoch, heeds_cancel=heeds_cancel)
 
 
 def cancelled(db: Database, flow_id: str) -> None:
     with db.write() as session:
         # Read the row before locking it, as a request does that looks the flow up first.
         flows.get(session, flow_id, None)
-        flow_actions.cancel(session, flow_id, flow_actions.Actor("u", "req-1"), "no", "Delete it.")
+        flow_actions.request_cancel(session, flow_id, flow_actions.Actor("u", "req-1"), "no", "Delete it.")
 
 
 def is_committed(db: Database, flow_id: str) -> bool:
@@ -67,7 +67,7 @@ def test_a_flow_commits_once(db: Database, flow_id: str) -> None:
 def test_a_commit_that_is_rolled_back_is_not_recorded(db: Database, flow_id: str) -> None:
     def fail() -> None:
         with db.write() as session:
-            flows.commit(session, flow_id, 1)
+            flows.record_commit(session, flow_id, 1)
             raise OSError
 
     with pytest.raises(OSError):  # noqa: PT011 - our own

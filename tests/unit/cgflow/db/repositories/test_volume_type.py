@@ -152,7 +152,7 @@ def test_update_to_a_taken_name_is_refused(session):
 def test_quota_follows_a_renamed_type(session):
     done, running, ended = add_flow(session), add_flow(session), add_flow(session, FlowState.REVERTED)
     limits.set_limits(session, "p1", {"volumes_gold": 7})
-    limits.set_defaults(session, {"gigabytes_gold": 50})
+    limits.set_default_limits(session, {"gigabytes_gold": 50})
     reservations.reserve(session, done, "p1", {"volumes_gold": 2}, clock.now())
     reservations.commit(session, done)
     reservations.reserve(session, running, "p1", {"volumes_gold": 1, "gigabytes_gold": 9}, clock.now())
@@ -163,11 +163,11 @@ def test_quota_follows_a_renamed_type(session):
     volume_type.delete(session, "t")
 
     volume_type.update(session, GOLD, name="new")
-    lines = {line.resource: line for line in limits.lines(session, "p1")}
+    lines = {line.resource: line for line in limits.limits_and_usage(session, "p1")}
     assert "volumes_gold" not in lines
     assert lines["volumes_new"] == QuotaLine(resource="volumes_new", limit=7, in_use=2, reserved=1 + 4)
     assert lines["gigabytes_new"] == QuotaLine(resource="gigabytes_new", limit=50, in_use=0, reserved=9)
-    assert reservations.expire(session, clock.now()) == [ended]
+    assert reservations.cancel_expired(session, clock.now()) == [ended]
     reservations.commit(session, running)
     reservations.cancel(session, done)
     usage = session.get(QuotaUsage, ("p1", "volumes_new"), populate_existing=True)

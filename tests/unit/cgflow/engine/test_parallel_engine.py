@@ -14,7 +14,7 @@ from taskflow.engines.action_engine import compiler, selector
 from taskflow.flow import Flow
 from taskflow.patterns import linear_flow, unordered_flow
 
-from cgflow.engine import linear_scheduling
+from cgflow.engine import parallel_engine
 from cgflow.engine.backoff import Backoff
 from cgflow.engine.task import Task
 from cgflow.errors import FinalDriverError
@@ -73,7 +73,7 @@ def portrait(compilation: compiler.Compilation) -> tuple[Any, ...]:
 
 
 def compiled_both_ways(build: Callable[[], Flow]) -> tuple[Any, Any]:
-    ours = linear_scheduling.Compiler(build()).compile()
+    ours = parallel_engine.Compiler(build()).compile()
     return portrait(ours), portrait(compiler.PatternCompiler(build()).compile())
 
 
@@ -89,7 +89,7 @@ def test_any_graph_is_the_one_that_taskflow_makes(seed: int) -> None:
     assert ours == theirs
 
 
-class Compared(linear_scheduling.NeighbourSelector):
+class Compared(parallel_engine.SuccessorSelector):
     """Selects as the engine does, and compares each choice with TaskFlow's own selector."""
 
     differences: list[str]
@@ -113,7 +113,7 @@ def test_what_is_next_is_what_taskflow_would_choose(
 ) -> None:
     """Over random graphs with retries, in which random steps fail in execute and in revert."""
     monkeypatch.setattr(Compared, "differences", [], raising=False)
-    monkeypatch.setattr(linear_scheduling, "NeighbourSelector", Compared)
+    monkeypatch.setattr(parallel_engine, "SuccessorSelector", Compared)
     monkeypatch.setattr("cgflow.engine.backoff.FIRST_PAUSE_S", 0)
     drawn = Steps(seed)
     drawn.flow(3)
@@ -125,7 +125,7 @@ def test_what_is_next_is_what_taskflow_would_choose(
     db = database(f"sqlite:///{tmp_path / 'test.db'}")
     with conducting(db, world, lambda members: Steps(seed).flow(3)) as conductor:
         flow_id = accept(db)
-        conductor.wake(flow_id)
+        conductor.submit_flow(flow_id)
         flow = finish(db, conductor, flow_id)
     db.close()
     assert Compared.differences == []
@@ -138,7 +138,7 @@ def fail() -> None:
 
 
 def test_waiting_gives_what_is_done_and_keeps_the_rest() -> None:
-    wait = linear_scheduling.FutureWaiter()
+    wait = parallel_engine.FutureWaiter()
     first, second, third = Future[int](), Future[int](), Future[int]()
     first.set_result(1)
     assert wait({first, second}, timeout=30) == ({first}, {second})
@@ -149,7 +149,7 @@ def test_waiting_gives_what_is_done_and_keeps_the_rest() -> None:
 
 def test_waiting_ends_when_the_time_is_over() -> None:
     out = Future[int]()
-    wait = linear_scheduling.FutureWaiter()
+    wait = parallel_engine.FutureWaiter()
     assert wait({out}, timeout=0) == (set(), {out})
     out.set_result(1)
     assert wait({out}, timeout=30) == ({out}, set())

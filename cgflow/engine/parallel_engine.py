@@ -5,7 +5,7 @@ those at every step before it. Each wait polls every running step. Each step is 
 whole tree of the flow, and the graph built so far is copied for each. With N members in two
 sub-flows this is quadratic: a flow with a thousand members takes more than a minute.
 
-Here a finished step causes only a look at its neighbours. This suffices: a node's direct
+Here a finished step causes only a look at the nodes next to it. This suffices: a node's direct
 predecessors have finished only after all of their own. The choice of what to revert next is
 TaskFlow's own, because with nested retries the same does not hold in reverse. The states, the
 allowed transitions and the order of saves are TaskFlow's as well.
@@ -82,10 +82,10 @@ class _Storage(storage.Storage):  # type: ignore[misc]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._lock = _PlainLock()
+        self._lock = _RLockAdapter()
 
 
-class _PlainLock:
+class _RLockAdapter:
     """A re-entrant lock with the methods of a reader-writer lock."""
 
     def __init__(self) -> None:
@@ -102,9 +102,9 @@ class _Runtime(runtime.Runtime):  # type: ignore[misc]
     """TaskFlow's runtime with another selector, scheduler and waiter."""
 
     @misc.cachedproperty  # type: ignore[untyped-decorator]
-    def selector(self) -> NeighbourSelector:
+    def selector(self) -> SuccessorSelector:
         """The selector of the next atoms."""
-        return NeighbourSelector(self)
+        return SuccessorSelector(self)
 
     @misc.cachedproperty  # type: ignore[untyped-decorator]
     def scheduler(self) -> _BatchScheduler:
@@ -135,10 +135,10 @@ class Compiler(compiler.PatternCompiler):  # type: ignore[misc]
 
     def __init__(self, root: Any) -> None:
         super().__init__(root)
-        self._matchers.insert(0, (unordered_flow.Flow, _MembersCompiler(self._compile)))
+        self._matchers.insert(0, (unordered_flow.Flow, _UnorderedFlowCompiler(self._compile)))
 
 
-class _MembersCompiler(compiler.FlowCompiler):  # type: ignore[misc]
+class _UnorderedFlowCompiler(compiler.FlowCompiler):  # type: ignore[misc]
     """Compiles the one shape that grows with a group: an unordered flow of single steps."""
 
     def compile(self, flow: Any, parent: Any = None) -> tuple[Any, Any]:
@@ -190,11 +190,11 @@ class FutureWaiter:
         for future in futures - self._watched:
             self._watched.add(future)
             future.add_done_callback(self._reports.put)
-        done = set(self._reported(timeout))
+        done = set(self._take_done_futures(timeout))
         self._watched -= done
         return done & futures, futures - done
 
-    def _reported(self, timeout: float | None) -> Iterator[Future[Any]]:
+    def _take_done_futures(self, timeout: float | None) -> Iterator[Future[Any]]:
         try:
             yield self._reports.get(timeout=timeout)
             while True:
@@ -203,7 +203,7 @@ class FutureWaiter:
             return
 
 
-class NeighbourSelector(selector.Selector):  # type: ignore[misc]
+class SuccessorSelector(selector.Selector):  # type: ignore[misc]
     """Selects what to execute next among the successors of a finished atom.
 
     Between atoms are marker nodes at which sub-flows begin and end. A marker is passed when all its
@@ -220,28 +220,30 @@ class NeighbourSelector(selector.Selector):  # type: ignore[misc]
 
     def _browse_atoms_for_execute(self, atom: Atom | None = None) -> Iterator[tuple[Atom, Any]]:
         """Yield what may be executed now: after one atom, or anywhere."""
-        for found in self._all() if atom is None else self._beyond(atom):
-            if self._may_become(found, states.RUNNING, _TO_EXECUTE) and self._is_open(found):
+        for found in self._iterate_all_atoms() if atom is None else self._following_atoms(atom):
+            if self._can_transition(found, states.RUNNING, _TO_EXECUTE) and self._are_predecessors_passed(
+                found
+            ):
                 yield found, deciders.IgnoreDecider(found, self._runtime.fetch_edge_deciders(found))
 
-    def _all(self) -> Iterator[Atom]:
+    def _iterate_all_atoms(self) -> Iterator[Atom]:
         found: Iterator[Atom] = self._runtime.iterate_nodes(compiler.ATOMS)
         return found
 
-    def _may_become(self, atom: Atom, state: str, intentions: Iterable[str]) -> bool:
+    def _can_transition(self, atom: Atom, state: str, intentions: Iterable[str]) -> bool:
         now = self._storage.get_atom_state(atom.name)
         if not self._runtime.check_atom_transition(atom, now, state):
             return False
         return self._storage.get_atom_intention(atom.name) in intentions
 
-    def _beyond(self, atom: Atom) -> Iterator[Atom]:
+    def _following_atoms(self, atom: Atom) -> Iterator[Atom]:
         """Yield the atoms right after one, looking through passed markers and ignored atoms."""
         waiting = list(self._execution_graph.successors(atom))
         seen = set(waiting)
         while waiting:
             node = waiting.pop()
             if self._is_mark[node]:
-                goes_on = self._is_open(node)
+                goes_on = self._are_predecessors_passed(node)
             else:
                 yield node
                 goes_on = self._storage.get_atom_state(node.name) == states.IGNORE
@@ -250,7 +252,7 @@ class NeighbourSelector(selector.Selector):  # type: ignore[misc]
                 seen.update(fresh)
                 waiting.extend(fresh)
 
-    def _is_open(self, node: object) -> bool:
+    def _are_predecessors_passed(self, node: object) -> bool:
         """Whether everything before a node has finished."""
         waited_for = self._waited_for.get(node)
         if waited_for is not None and not self._is_passed(waited_for):
@@ -263,6 +265,6 @@ class NeighbourSelector(selector.Selector):  # type: ignore[misc]
 
     def _is_passed(self, node: Any) -> bool:
         if self._is_mark[node]:
-            return self._is_open(node)
+            return self._are_predecessors_passed(node)
         state, intention = self._storage.get_atoms_states([node.name])[node.name]
         return state in _DONE and intention in _GOING_FORWARD
