@@ -30,7 +30,7 @@ from cgflow import backends, config
 from cgflow.db.database import Database
 from cgflow.db.disk_reserve import Reserve
 from cgflow.db.upgrade import upgrade
-from cgflow.drivers.fault_injection.faulty_driver import FaultSchedule, with_faults
+from cgflow.drivers.fault_injection.faulty_driver import FaultSchedule, wrap_with_faults
 from cgflow.errors import ConfigError
 from cgflow.policy import Policy
 from cgflow.state_dir import DATABASE, StateDir
@@ -122,7 +122,7 @@ def _start_and_serve(
     drivers_by_name = backends.make(conf, names, state.path)
     if drills:
         faults = FaultSchedule.from_file(state.path / "faults.json")
-        drivers_by_name = {name: with_faults(driver, faults) for name, driver in drivers_by_name.items()}
+        drivers_by_name = {name: wrap_with_faults(driver, faults) for name, driver in drivers_by_name.items()}
     stop.check()
     is_new = not state.has_database
     _upgrade(state)

@@ -138,7 +138,7 @@ def verify_cut_level(
     reported = evidence.get("level")
     level = parse_level(reported)
     for wanted, source in ((demanded, "was demanded"), (promised, "is in its report")):
-        if wanted is not None and (level is None or not level.reaches(CutLevel(wanted))):
+        if wanted is not None and (level is None or not level.is_at_least(CutLevel(wanted))):
             cut = "did not report at which level it cut" if reported is None else f"cut at level {reported}"
             raise AmbiguousDriverError(
                 f"Backend {host} {cut}, but level {wanted} {source}. The cut is undone."

@@ -50,7 +50,7 @@ class Bare:
         for leaf in self._leaves:
             qcow2.create(folder / file_name(leaf), GIB, None)
             self._graph.open(leaf)
-            self._graph.attach(f"v{leaf}", leaf, writable=True)
+            self._graph.add_export(f"v{leaf}", leaf, writable=True)
         self._names = [f"v{leaf}" for leaf in self._leaves]
 
     def members(self) -> list[JSON]:
@@ -74,13 +74,13 @@ class Bare:
         """See Contender."""
         self._shown = self._frozen
         for layer in self._shown:
-            self._graph.attach(f"s{layer}", layer, writable=False)
+            self._graph.add_export(f"s{layer}", layer, writable=False)
         return [self._address(f"s{layer}") for layer in self._shown]
 
     def release_snapshots(self) -> None:
         """See Contender."""
         while self._shown:
-            self._graph.detach(f"s{self._shown.pop()}")
+            self._graph.remove_export(f"s{self._shown.pop()}")
 
     def close(self) -> None:
         """Terminate the daemon."""

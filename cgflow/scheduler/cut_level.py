@@ -9,7 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from cgflow.drivers.contract.cut_evidence import CUT_LEVEL, GROUP_SUPPORT, CutLevel, highest, level_of_cut
+from cgflow.drivers.contract.cut_evidence import (
+    CUT_LEVEL,
+    GROUP_SUPPORT,
+    CutLevel,
+    highest_level,
+    level_of_cut,
+)
 from cgflow.scheduler.extra_specs_ops import meets
 
 PERMISSION = f"the extra spec {CUT_LEVEL}='{CutLevel.PER_VOLUME}'"
@@ -21,13 +27,13 @@ Specs = Mapping[str, str]
 def lowest_allowed(types: Iterable[Specs]) -> CutLevel:
     """Return the lowest level that all volume types allow, each given by its extra specs."""
     allowed = [_allowed_by(specs) for specs in types]
-    return highest(*allowed) if allowed else CutLevel.CRASH
+    return highest_level(*allowed) if allowed else CutLevel.CRASH
 
 
 def required_capabilities(level: CutLevel, members: int | None = None) -> Specs:
     """Return the extra specs of backends that reach a level, for a number of members if given."""
     enough = [
-        one for one in CutLevel if (one if members is None else level_of_cut(one, members)).reaches(level)
+        one for one in CutLevel if (one if members is None else level_of_cut(one, members)).is_at_least(level)
     ]
     if enough == [CutLevel.CRASH]:
         return {GROUP_SUPPORT: "<is> True"}

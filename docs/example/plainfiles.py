@@ -39,7 +39,7 @@ from cgflow.drivers.contract import (
     StorageDriver,
     VolumeSpec,
 )
-from cgflow.drivers.contract.cut_evidence import CutLevel, CutTimer, capabilities, evidence
+from cgflow.drivers.contract.cut_evidence import CutLevel, CutTimer, capabilities_of_level, evidence
 from cgflow.errors import ConfigError, FinalDriverError
 
 GIB = 1 << 30
@@ -89,7 +89,7 @@ class PlainFiles(StorageDriver):
             thin=True,
             max_over_subscription_ratio=20.0,
             capabilities={
-                **capabilities(CutLevel.PER_VOLUME),
+                **capabilities_of_level(CutLevel.PER_VOLUME),
                 "online_extend_support": True,
                 "volume_backend_name": self._name,
             },
@@ -176,7 +176,7 @@ class PlainFiles(StorageDriver):
             if told.exists():
                 known: JSON = json.loads(told.read_text())
                 return known
-            began, moments = CutTimer.now(), []
+            began, moments = CutTimer.start(), []
             for snapshot in snapshots:
                 moments.append(time.monotonic())
                 made = self._copy(snapshot, "new")

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 from cgflow import records
 from cgflow.context import RequestContext
 from cgflow.db.repositories import backend, consistencygroup, volume, volume_type
-from cgflow.drivers.contract.cut_evidence import CutLevel, highest, level_of_cut, reported_level
+from cgflow.drivers.contract.cut_evidence import CutLevel, highest_level, level_of_cut, reported_level
 from cgflow.errors import Busy, InvalidState, NotFound
 from cgflow.scheduler.cut_level import PERMISSION, lowest_allowed
 from cgflow.status import Status, Trait, is_rolled_back, statuses_with
@@ -67,14 +67,14 @@ def required_cut_level(
     """
     types = [volume_type.get(session, id_) for id_ in group.volume_type_ids]
     allowed = lowest_allowed(found.extra_specs for found in types)
-    wanted = allowed if asked is None else highest(allowed, asked)
+    wanted = allowed if asked is None else highest_level(allowed, asked)
     found = _backend(session, group)
     if found is None:
         return wanted
     level = reported_level(found.report)
     if level is None and not found.is_up:
         return wanted
-    if level is None or not level_of_cut(level, members).reaches(wanted):
+    if level is None or not level_of_cut(level, members).is_at_least(wanted):
         cuts = "cannot cut the volumes of a group" if level is None else f"cuts at level {level}"
         why = "demanded" if asked is wanted else "required"
         hint = (

@@ -263,7 +263,7 @@ def test_what_a_backend_cannot_read_is_its_only_fault(odd: World) -> None:
 
 def test_a_backend_that_does_not_answer(odd: World) -> None:
     faults: FaultSchedule = odd.driver.faults  # type: ignore[attr-defined]
-    faults.order(Fault("detail", "final", times=None))
+    faults.add_fault(Fault("detail", "final", times=None))
     (one,) = audit(odd.runtime).findings
     assert (one.code, one.host) == ("backend.unreachable", "here@memory")
     faults.clear()
@@ -277,8 +277,8 @@ def test_a_problem_is_named_although_a_flow_failed_there_and_is_tried_again(
     inside: Odd = odd.driver.driver  # type: ignore[attr-defined]
     monkeypatch.setattr(conductor, "UNDO_ATTEMPTS", 5)
     monkeypatch.setattr(conductor, "UNDO_PAUSE_S", 3600)
-    faults.order(Fault("create_volume", "final", when="after"))
-    faults.order(Fault("delete_volume", "final", times=None))
+    faults.add_fault(Fault("create_volume", "final", when="after"))
+    faults.add_fault(Fault("delete_volume", "final", times=None))
     stuck = odd.accept_volume()
     flow = odd.finish(stuck)
     assert (flow.state, flow.undo_at is None) == (FlowState.ROLLBACK_FAILED, False)
@@ -288,11 +288,11 @@ def test_a_problem_is_named_although_a_flow_failed_there_and_is_tried_again(
     failed = next(one for one in audit(odd.runtime).findings if one.code == "flow.undo_failed")
     assert "The undo is tried again by itself at " in failed.message
     faults.clear()
-    faults.order(Fault("delete_volume", "hang", deadline_s=600))
+    faults.add_fault(Fault("delete_volume", "hang", deadline_s=600))
     flow_actions.retry_automatically(odd.runtime, stuck.flow_id)
-    assert faults.await_fired(1, 60)
+    assert faults.await_firings(1, 60)
     assert found(odd) == both, "also while it is tried again"
-    faults.release()
+    faults.release_hanging_calls()
     assert odd.finish(stuck).state is FlowState.REVERTED
     inside.problems = ()
     assert found(odd) == []
@@ -300,8 +300,8 @@ def test_a_problem_is_named_although_a_flow_failed_there_and_is_tried_again(
 
 def test_what_was_given_up_and_is_there_all_the_same(odd: World) -> None:
     faults: FaultSchedule = odd.driver.faults  # type: ignore[attr-defined]
-    faults.order(Fault("create_volume", "final", when="after"))
-    faults.order(Fault("delete_volume", "final", times=None))
+    faults.add_fault(Fault("create_volume", "final", when="after"))
+    faults.add_fault(Fault("delete_volume", "final", times=None))
     stuck = odd.accept_volume()
     assert odd.finish(stuck).state is FlowState.ROLLBACK_FAILED
     flow_actions.abandon(odd.runtime, CALLER, stuck.flow_id, reason="a drill")
@@ -320,8 +320,8 @@ def test_records_on_a_backend_that_nobody_knows(odd: World) -> None:
 
 def test_an_undo_that_waits_for_an_operator_and_a_flow_of_another_release(odd: World) -> None:
     faults: FaultSchedule = odd.driver.faults  # type: ignore[attr-defined]
-    faults.order(Fault("create_volume", "final", when="after"))
-    faults.order(Fault("delete_volume", "final", times=None))
+    faults.add_fault(Fault("create_volume", "final", when="after"))
+    faults.add_fault(Fault("delete_volume", "final", times=None))
     stuck = odd.accept_volume()
     assert odd.finish(stuck).state is FlowState.ROLLBACK_FAILED
     assert found(odd) == [f"flow.undo_failed:{stuck.flow_id}"], "and what it left is no orphan: it says so"

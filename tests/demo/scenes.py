@@ -6,7 +6,7 @@ import os
 import signal
 from collections.abc import Callable
 
-from cgflow.drivers.conformance.write_order_checker import Finding, OrderedWriters, check
+from cgflow.drivers.conformance.write_order_checker import Finding, OrderedWriters, check_snapshots
 from tests.demo.stage import WORKERS, Stage
 
 NAMES = ("data", "log", "index", "blobs")
@@ -77,7 +77,7 @@ def control(stage: Stage) -> None:
             after = writer.progress()
             copies = [stage.copies(cut, [volume_id]) for cut, volume_id in zip(cuts, volume_ids, strict=True)]
             opened = [copy.__enter__()[0].read for copy in copies]
-            finding = check(opened, before, after)
+            finding = check_snapshots(opened, before, after)
             for copy in copies:
                 copy.__exit__(None, None, None)
             violated += finding.order > 0
@@ -178,7 +178,11 @@ def _cut(
     evidence = next(task["result"] for task in flow["tasks"] if task["name"] == "driver.cut")
     cgsnapshot_id: str = accepted.record["id"]
     with stage.copies(cgsnapshot_id, volume_ids) as copies:
-        return check([copy.read for copy in copies], before, after), cgsnapshot_id, evidence["duration_ms"]
+        return (
+            check_snapshots([copy.read for copy in copies], before, after),
+            cgsnapshot_id,
+            evidence["duration_ms"],
+        )
 
 
 def _survive(
@@ -203,7 +207,7 @@ def _survive(
     after = writer.progress()
     if state == "success":
         with stage.copies(accepted.record["id"], volume_ids) as copies:
-            finding = check([copy.read for copy in copies], before, after)
+            finding = check_snapshots([copy.read for copy in copies], before, after)
         if not finding.is_consistent:
             raise AssertionError(f"the resumed cgsnapshot is not one instant: {finding}")
         stage.say(f"the flow went on and ended in success: {finding}")

@@ -20,7 +20,7 @@ from cgflow.drivers.fault_injection.faulty_driver import (
     FaultyDriver,
     FaultyRegrouping,
     FaultyVolumes,
-    with_faults,
+    wrap_with_faults,
 )
 from cgflow.drivers.memory.driver import MemoryDriver
 from cgflow.errors import AmbiguousDriverError, BusyDriverError, FinalDriverError
@@ -54,7 +54,7 @@ ERRORS = {"final": FinalDriverError, "ambiguous": AmbiguousDriverError, "busy": 
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("kind", ERRORS)
 def test_error_comes_before_or_after_the_effect(driver, faults, kind, when):
-    faults.order(Fault("create_volume", kind, when=when))
+    faults.add_fault(Fault("create_volume", kind, when=when))
     with pytest.raises(ERRORS[kind]) as caught:
         driver.create_volume(ONE)
     assert type(caught.value) is ERRORS[kind]
@@ -62,7 +62,7 @@ def test_error_comes_before_or_after_the_effect(driver, faults, kind, when):
 
 
 def test_lie_reports_success_and_does_nothing(driver, faults):
-    faults.order(Fault("create_volume", "lie"))
+    faults.add_fault(Fault("create_volume", "lie"))
     driver.create_volume(ONE)
     assert not exists(driver, ONE)
 
@@ -70,7 +70,7 @@ def test_lie_reports_success_and_does_nothing(driver, faults):
 def test_lying_cut_gives_evidence_and_cuts_nothing(driver, faults):
     driver.create_volume(ONE)
     driver.prepare(COPIES[0])
-    faults.order(Fault("cut", "lie"))
+    faults.add_fault(Fault("cut", "lie"))
     assert driver.cut("c", "g", COPIES[:1])["members"] == 1
     with pytest.raises(FinalDriverError, match="has not been cut"):
         driver.snapshot(COPIES[0])
@@ -78,13 +78,13 @@ def test_lying_cut_gives_evidence_and_cuts_nothing(driver, faults):
 
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_hang_blocks_until_released(driver, faults, when):
-    faults.order(Fault("create_volume", "hang", when=when, deadline_s=60))
+    faults.add_fault(Fault("create_volume", "hang", when=when, deadline_s=60))
     caller = threading.Thread(target=driver.create_volume, args=(ONE,))
     caller.start()
-    assert faults.await_fired(1, SOON)
+    assert faults.await_firings(1, SOON)
     assert exists(driver, ONE) == (when == "after")
     assert caller.is_alive()
-    faults.release()
+    faults.release_hanging_calls()
     caller.join(SOON)
     assert not caller.is_alive()
     assert exists(driver, ONE)
@@ -92,15 +92,15 @@ def test_hang_blocks_until_released(driver, faults, when):
 
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_hang_ends_ambiguous_at_its_deadline(driver, faults, when):
-    faults.order(Fault("create_volume", "hang", when=when, deadline_s=0.01))
+    faults.add_fault(Fault("create_volume", "hang", when=when, deadline_s=0.01))
     with pytest.raises(AmbiguousDriverError, match="no answer within 0.01 s"):
         driver.create_volume(ONE)
     assert exists(driver, ONE) == (when == "after")
 
 
 def test_release_does_not_free_a_later_hang(driver, faults):
-    faults.release()
-    faults.order(Fault("create_volume", "hang", deadline_s=0.01))
+    faults.release_hanging_calls()
+    faults.add_fault(Fault("create_volume", "hang", deadline_s=0.01))
     with pytest.raises(AmbiguousDriverError):
         driver.create_volume(ONE)
 
@@ -111,40 +111,40 @@ def test_release_does_not_free_a_later_hang(driver, faults):
     [(1, 1, "f....."), (3, 1, "..f..."), (2, 3, ".fff.."), (4, None, "...fff")],
 )
 def test_nth_and_times_choose_the_calls(driver, faults, when, nth, times, expected):
-    faults.order(Fault("create_volume", "final", when=when, nth=nth, times=times))
+    faults.add_fault(Fault("create_volume", "final", when=when, nth=nth, times=times))
     assert outcomes(driver, 6) == expected
 
 
 def test_each_fault_counts_for_itself(driver, faults):
-    faults.order(Fault("create_volume", "final", nth=1))
-    faults.order(Fault("create_volume", "ambiguous", nth=3))
+    faults.add_fault(Fault("create_volume", "final", nth=1))
+    faults.add_fault(Fault("create_volume", "ambiguous", nth=3))
     assert outcomes(driver, 4) == "f.a."
 
 
 def test_of_two_due_faults_the_later_waits_for_the_next_call(driver, faults):
-    faults.order(Fault("create_volume", "final"))
-    faults.order(Fault("create_volume", "busy"))
+    faults.add_fault(Fault("create_volume", "final"))
+    faults.add_fault(Fault("create_volume", "busy"))
     assert outcomes(driver, 3) == "fb."
 
 
 def test_refused_call_does_not_count_for_faults_after_the_effect(driver, faults):
-    faults.order(Fault("create_volume", "final"))
-    faults.order(Fault("create_volume", "ambiguous", when="after"))
+    faults.add_fault(Fault("create_volume", "final"))
+    faults.add_fault(Fault("create_volume", "ambiguous", when="after"))
     assert outcomes(driver, 3) == "fa."
 
 
 def test_call_that_fails_by_itself_is_passed_on_and_does_not_count(driver, faults):
-    faults.order(Fault("create_volume", "ambiguous", when="after"))
+    faults.add_fault(Fault("create_volume", "ambiguous", when="after"))
     with pytest.raises(FinalDriverError, match="no group elsewhere"):
         driver.create_volume(VolumeSpec("x", 1, "elsewhere"))
-    assert faults.fired == ()
+    assert faults.firings == ()
 
 
 @pytest.mark.parametrize("target", ["two", "two-s"])
 def test_target_matches_ids_of_one_member(driver, faults, target):
     for volume in (ONE, TWO):
         driver.create_volume(volume)
-    faults.order(Fault("prepare", "final", target=target))
+    faults.add_fault(Fault("prepare", "final", target=target))
     driver.prepare(COPIES[0])
     with pytest.raises(FinalDriverError):
         driver.prepare(COPIES[1])
@@ -155,35 +155,35 @@ def test_target_of_a_cut_is_any_id_in_it(driver, faults, target):
     for volume, copy in zip((ONE, TWO), COPIES, strict=True):
         driver.create_volume(volume)
         driver.prepare(copy)
-    faults.order(Fault("cut", "final", target=target))
+    faults.add_fault(Fault("cut", "final", target=target))
     with pytest.raises(FinalDriverError, match="cut failed by order"):
         driver.cut("c", "g", COPIES)
 
 
 def test_other_target_and_other_call_pass(driver, faults):
-    faults.order(Fault("create_volume", "final", target="two"))
-    faults.order(Fault("delete_volume", "final"))
+    faults.add_fault(Fault("create_volume", "final", target="two"))
+    faults.add_fault(Fault("delete_volume", "final"))
     driver.create_volume(ONE)
-    assert faults.fired == ()
+    assert faults.firings == ()
 
 
 def test_log_says_what_fired_and_on_what(driver, faults):
     fault = Fault("create_volume", "final", target="one")
-    faults.order(fault)
+    faults.add_fault(fault)
     outcomes(driver, 2)
     with pytest.raises(FinalDriverError):
         driver.create_volume(ONE)
-    assert [(firing.fault, firing.ids) for firing in faults.fired] == [(fault, ("one", "g"))]
+    assert [(firing.fault, firing.ids) for firing in faults.firings] == [(fault, ("one", "g"))]
 
 
 def test_clear_forgets_orders(driver, faults):
-    faults.order(Fault("create_volume", "final"))
+    faults.add_fault(Fault("create_volume", "final"))
     faults.clear()
     driver.create_volume(ONE)
 
 
 def test_a_fault_meets_exactly_one_of_many_threads(driver, faults):
-    faults.order(Fault("create_volume", "final", nth=5))
+    faults.add_fault(Fault("create_volume", "final", nth=5))
     failed = []
 
     def create(number: int) -> None:
@@ -221,7 +221,7 @@ ARGUMENTS = {
 def test_every_call_of_the_contract_can_be_made_to_fail(driver, faults):
     contract = {name for kind in (StorageDriver, GroupSnapshots) for name in vars(kind) if name[0] != "_"}
     for call in sorted(contract):
-        faults.order(Fault(call, "busy"))
+        faults.add_fault(Fault(call, "busy"))
         with pytest.raises(BusyDriverError, match=f"^{call} failed by order"):
             getattr(driver, call)(*ARGUMENTS.get(call, ()))
 
@@ -250,14 +250,14 @@ def test_wrapping_keeps_the_abilities_of_the_driver():
         """A driver that cannot cut groups."""
 
     plain = OnlyVolumes(MemoryDriver(), FaultSchedule())
-    assert not isinstance(with_faults(plain, FaultSchedule()), GroupSnapshots)
+    assert not isinstance(wrap_with_faults(plain, FaultSchedule()), GroupSnapshots)
     for ability in (GroupSnapshots, Cloning, Regrouping, Restoring):
-        assert isinstance(with_faults(MemoryDriver(), FaultSchedule()), ability)
+        assert isinstance(wrap_with_faults(MemoryDriver(), FaultSchedule()), ability)
 
     class Mover(FaultyRegrouping):
         """A driver that can move volumes and has no other ability."""
 
-    mover = with_faults(Mover(MemoryDriver(), FaultSchedule()), FaultSchedule())
+    mover = wrap_with_faults(Mover(MemoryDriver(), FaultSchedule()), FaultSchedule())
     assert isinstance(mover, Regrouping)
     assert not isinstance(mover, GroupSnapshots | Cloning | Restoring)
     with pytest.raises(TypeError, match="OnlyVolumes has no GroupSnapshots, Cloning, Regrouping, Restoring"):
@@ -275,11 +275,11 @@ def test_the_files_of_a_driver_can_be_made_to_fail():
             return export
 
     faults = FaultSchedule()
-    filer = with_faults(Filer(MemoryDriver(), FaultSchedule()), faults)
+    filer = wrap_with_faults(Filer(MemoryDriver(), FaultSchedule()), faults)
     assert isinstance(filer, SupportsHostFiles)
     for call in (filer.serve_file, filer.withdraw_file):
         assert call(ONE) == ONE
-        faults.order(Fault(call.__name__, "busy", target=ONE.id))
+        faults.add_fault(Fault(call.__name__, "busy", target=ONE.id))
         with pytest.raises(BusyDriverError, match="failed by order"):
             call(ONE)
 

@@ -14,7 +14,7 @@ from cgflow.drivers.conformance.write_order_checker import (
     OrderedWriters,
     Progress,
     Ticket,
-    check,
+    check_snapshots,
     check_tickets,
 )
 
@@ -30,7 +30,7 @@ def seen(*numbers: int) -> list[Ticket]:
 def test_history_of_an_instant_is_sound(numbers: Sequence[int]) -> None:
     finding = check_tickets(seen(*numbers), BEFORE, AFTER)
     assert finding.is_consistent
-    assert finding.faults() == []
+    assert finding.violations() == []
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_history_of_an_instant_is_sound(numbers: Sequence[int]) -> None:
 )
 def test_history_that_is_no_instant_is_named(numbers: Sequence[int], word: str) -> None:
     finding = check_tickets(seen(*numbers), BEFORE, AFTER)
-    (words,) = finding.faults()
+    (words,) = finding.violations()
     assert words.startswith(f"{word}: 1 writes ")
     assert not finding.is_consistent
 
@@ -75,7 +75,7 @@ def written(members: int, tickets: int) -> tuple[list[Disk], Progress]:
 
 def test_everything_is_consistent_with_itself() -> None:
     disks, end = written(4, 500)
-    finding = check([disk.read for disk in disks], end, end)
+    finding = check_snapshots([disk.read for disk in disks], end, end)
     assert finding.is_consistent
     assert finding.tickets == end.issued == end.acknowledged
 
@@ -84,14 +84,14 @@ def test_a_missing_acknowledged_ticket_is_lost() -> None:
     disks, end = written(2, 100)
     last = end.issued - 1
     disks[last % 2].write(last // 2 * SLOT_BYTES, bytes(SLOT_BYTES))
-    assert check([disk.read for disk in disks], end, end).lost == 1
+    assert check_snapshots([disk.read for disk in disks], end, end).lost == 1
 
 
 def test_what_nobody_wrote_is_no_ticket() -> None:
     disks, end = written(2, 100)
     disks[1].data[0:SLOT_BYTES] = disks[0].data[0:SLOT_BYTES]
     with pytest.raises(ValueError, match="at byte 0 holds what nobody wrote"):
-        check([disk.read for disk in disks], end, end)
+        check_snapshots([disk.read for disk in disks], end, end)
 
 
 def test_members_cut_one_after_another_are_caught() -> None:
@@ -105,7 +105,7 @@ def test_members_cut_one_after_another_are_caught() -> None:
             assert writers.await_progress(50)
             assert writers.await_progress(50)
         after = writers.progress()
-    assert check([copy.read for copy in copies], before, after).order > 0
+    assert check_snapshots([copy.read for copy in copies], before, after).order > 0
 
 
 def test_a_write_that_fails_ends_the_writers_and_is_told() -> None:

@@ -49,7 +49,7 @@ def quiet() -> Iterator[None]:
 @pytest.fixture
 def faults(module_faults: FaultSchedule) -> Iterator[FaultSchedule]:
     yield module_faults
-    module_faults.release()
+    module_faults.release_hanging_calls()
     module_faults.clear()
 
 

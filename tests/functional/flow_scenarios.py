@@ -51,7 +51,7 @@ def theatre(path: Path, driver: MemoryDriver | None = None) -> Iterator[Theatre]
     with ExitStack() as stack:
         served = stack.enter_context(world(path, FaultyDriver(inner, faults)))
         # Hanging calls have to continue before the service can stop.
-        stack.callback(faults.release)
+        stack.callback(faults.release_hanging_calls)
         app = create_app(served.runtime)
         server = make_server("127.0.0.1", 0, app, threaded=True)
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
@@ -209,7 +209,7 @@ class Stage:
     def close(self) -> None:
         """Release all hanging calls, and leave the service to the next scenario."""
         self.stack.close()
-        self.theatre.faults.release()
+        self.theatre.faults.release_hanging_calls()
         self.theatre.faults.clear()
 
 
@@ -230,9 +230,9 @@ def running(stage: Stage) -> Scene:
 
 
 def _hang_in_the_cut(on: Scene) -> None:
-    on.faults.order(Fault("cut", "hang", deadline_s=HANG_S))
+    on.faults.add_fault(Fault("cut", "hang", deadline_s=HANG_S))
     on.cgsnapshot()
-    assert on.faults.await_fired(1, WAIT_S)
+    assert on.faults.await_firings(1, WAIT_S)
 
 
 def succeeded(stage: Stage) -> Scene:
@@ -244,16 +244,16 @@ def succeeded(stage: Stage) -> Scene:
 
 def undoing(stage: Stage) -> Scene:
     on = stage.scene()
-    on.faults.order(Fault("cut", "ambiguous", when="after"))
-    on.faults.order(Fault("delete_snapshot", "hang", deadline_s=HANG_S))
+    on.faults.add_fault(Fault("cut", "ambiguous", when="after"))
+    on.faults.add_fault(Fault("delete_snapshot", "hang", deadline_s=HANG_S))
     on.cgsnapshot()
-    assert on.faults.await_fired(2, WAIT_S)
+    assert on.faults.await_firings(2, WAIT_S)
     return on
 
 
 def undone(stage: Stage) -> Scene:
     on = stage.scene()
-    on.faults.order(Fault("cut", "final"))
+    on.faults.add_fault(Fault("cut", "final"))
     on.cgsnapshot()
     assert on.ended() == "reverted"
     return on
@@ -274,7 +274,7 @@ def failed_without_a_message(stage: Stage) -> Scene:
 
 def retried_in_process(stage: Stage) -> Scene:
     on = succeeded(stage)
-    on.faults.order(Fault("delete_snapshot", "final"))
+    on.faults.add_fault(Fault("delete_snapshot", "final"))
     on.delete()
     assert on.ended() == "success"
     return on
@@ -282,7 +282,7 @@ def retried_in_process(stage: Stage) -> Scene:
 
 def not_deleted(stage: Stage) -> Scene:
     on = succeeded(stage)
-    on.faults.order(Fault("delete_snapshot", "final", times=None))
+    on.faults.add_fault(Fault("delete_snapshot", "final", times=None))
     on.delete()
     assert on.ended() == "reverted"
     return on
@@ -319,7 +319,7 @@ def cancel_accepted(stage: Stage) -> Scene:
 def cancelled_twice(stage: Stage) -> Scene:
     on = cancel_accepted(stage)
     on.act("cancel", reason="wrong once more")
-    on.faults.release()
+    on.faults.release_hanging_calls()
     assert on.ended() == "reverted"
     return on
 
@@ -332,7 +332,7 @@ def cancel_accepted_before_the_begin(stage: Stage) -> Scene:
 
 def cancelled(stage: Stage) -> Scene:
     on = cancel_accepted(stage)
-    on.faults.release()
+    on.faults.release_hanging_calls()
     assert on.ended() == "reverted"
     return on
 
@@ -345,8 +345,8 @@ def cancel_refused(stage: Stage) -> Scene:
 
 def undo_failed(stage: Stage) -> Scene:
     on = stage.scene()
-    on.faults.order(Fault("cut", "ambiguous", when="after"))
-    on.faults.order(Fault("delete_snapshot", "final", times=None))
+    on.faults.add_fault(Fault("cut", "ambiguous", when="after"))
+    on.faults.add_fault(Fault("delete_snapshot", "final", times=None))
     on.cgsnapshot()
     assert on.ended() == "rollback_failed"
     return on
@@ -355,9 +355,9 @@ def undo_failed(stage: Stage) -> Scene:
 def automatic_retry(stage: Stage) -> Scene:
     on = undo_failed(stage)
     on.faults.clear()
-    on.faults.order(Fault("delete_snapshot", "hang", deadline_s=HANG_S))
+    on.faults.add_fault(Fault("delete_snapshot", "hang", deadline_s=HANG_S))
     flow_actions.retry_automatically(on.world.runtime, on.flow_id)
-    assert on.faults.await_fired(1, WAIT_S)
+    assert on.faults.await_firings(1, WAIT_S)
     return on
 
 
@@ -419,7 +419,7 @@ def fails_behind_the_commit(stage: Stage) -> Scene:
     on = succeeded(stage)
     stage.patch.setattr(backoff, "FIRST_PAUSE_S", 0.001)
     stage.patch.setattr(backoff, "LONGEST_PAUSE_S", 1)
-    on.faults.order(Fault("finish_restore", "final", times=None))
+    on.faults.add_fault(Fault("finish_restore", "final", times=None))
     body = {"revert_to_cgsnapshot": {"cgsnapshot_id": on.resource_id}}
     on.ask(on.caller.post(f"/consistencygroups/{on.group_id}/action", body))
     on.wait_for_reason()

@@ -76,7 +76,7 @@ def test_with_a_connector_the_address_is_told_at_once(modern: Caller) -> None:
 
 def test_a_connection_that_fails_leaves_no_attachment(modern: Caller, faults: FaultSchedule) -> None:
     volume_id = modern.volume()
-    faults.order(Fault("connection", "final"))
+    faults.add_fault(Fault("connection", "final"))
     body = {"attachment": {"volume_uuid": volume_id, "connector": {"host": "h"}}}
     refused(modern.post("/attachments", body), 400, "badRequest")
     assert read_volume(modern, volume_id)["status"] == "available"

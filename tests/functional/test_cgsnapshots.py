@@ -150,7 +150,7 @@ def test_unknown_ones(caller: Caller) -> None:
 
 
 def test_a_failure_leaves_a_record_that_says_why(caller: Caller, group: str, faults: FaultSchedule) -> None:
-    faults.order(Fault("cut", "final"))
+    faults.add_fault(Fault("cut", "final"))
     answer = caller.post("/cgsnapshots", {"cgsnapshot": {"consistencygroup_id": group}})
     flow = caller.flow(answer)
     assert flow["state"] == "reverted"

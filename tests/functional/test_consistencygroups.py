@@ -185,7 +185,7 @@ def test_a_deletion_without_its_root(caller: Caller, body: object) -> None:
 
 def test_an_error_tells_its_reason(caller: Caller, faults: FaultSchedule) -> None:
     name = caller.type()
-    faults.order(Fault("create_group", "final"))
+    faults.add_fault(Fault("create_group", "final"))
     answer = caller.post("/consistencygroups", {"consistencygroup": {"volume_types": name}})
     assert caller.flow(answer)["state"] == "reverted"
     group_id = answer.json["consistencygroup"]["id"]
@@ -197,13 +197,13 @@ def test_an_error_tells_its_reason(caller: Caller, faults: FaultSchedule) -> Non
 
 def test_one_at_work_is_busy_or_not_ready(caller: Caller, faults: FaultSchedule, served: World) -> None:
     name = caller.type()
-    faults.order(Fault("create_group", "hang"))
+    faults.add_fault(Fault("create_group", "hang"))
     answer = caller.post("/consistencygroups", {"consistencygroup": {"volume_types": name}})
     group_id = answer.json["consistencygroup"]["id"]
     message = refused(caller.delete(f"/consistencygroups/{group_id}"), 400, "badRequest")
     assert "Consistency group status must be available or error, but current status is: creating" in message
-    assert faults.await_fired(1, 10)
-    faults.release()
+    assert faults.await_firings(1, 10)
+    faults.release_hanging_calls()
     caller.done(answer)
 
 
@@ -212,12 +212,12 @@ def test_busy_names_the_flow(caller: Caller, faults: FaultSchedule) -> None:
     name = caller.type()
     group_id = caller.group(name)
     caller.member(group_id, name)
-    faults.order(Fault("cut", "hang"))
+    faults.add_fault(Fault("cut", "hang"))
     cutting = caller.post("/cgsnapshots", {"cgsnapshot": {"consistencygroup_id": group_id}})
-    assert faults.await_fired(1, 10)
+    assert faults.await_firings(1, 10)
     again = caller.post("/cgsnapshots", {"cgsnapshot": {"consistencygroup_id": group_id}})
     assert cutting.headers["X-Cgflow-Flow-Id"] in refused(again, 409, "conflictingRequest")
-    faults.release()
+    faults.release_hanging_calls()
     caller.done(cutting)
 
 

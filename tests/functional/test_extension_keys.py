@@ -49,7 +49,7 @@ def ids(modern: Caller, faults: FaultSchedule) -> dict[str, str]:
     modern.member(group_id, volume_type)
     cgsnapshot_id = modern.cgsnapshot(group_id)
     plain = modern.volume()
-    faults.order(Fault("create_volume", "final"))
+    faults.add_fault(Fault("create_volume", "final"))
     failed = modern.flow(modern.post("/volumes", {"volume": {"size": 1}}))
     qos = {"qos_specs": {"name": volume_type, "consumer": "back-end"}}
     transfer = modern.post("/volume-transfers", {"transfer": {"volume_id": modern.volume()}})

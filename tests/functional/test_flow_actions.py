@@ -12,8 +12,8 @@ from tests.functional.caller import Caller, malformed
 def stuck(caller: Caller, faults: FaultSchedule, monkeypatch: pytest.MonkeyPatch) -> str:
     """Create a volume whose creation and undo both fail, and return the id of its flow."""
     monkeypatch.setattr(conductor, "UNDO_ATTEMPTS", 0)
-    faults.order(Fault("create_volume", "ambiguous", when="after"))
-    faults.order(Fault("delete_volume", "ambiguous"))
+    faults.add_fault(Fault("create_volume", "ambiguous", when="after"))
+    faults.add_fault(Fault("delete_volume", "ambiguous"))
     flow = caller.flow(caller.post("/volumes", {"volume": {"size": 1}}))
     assert flow["state"] == "rollback_failed"
     assert [item["task"] for item in flow["leftovers"] if item["state"] == "REVERT_FAILURE"] == [

@@ -66,13 +66,13 @@ def test_events_in_parts(caller: Caller) -> None:
 
 
 def test_a_question_is_held_open_until_something_happens(caller: Caller, faults: FaultSchedule) -> None:
-    faults.order(Fault("create_volume", "hang"))
+    faults.add_fault(Fault("create_volume", "hang"))
     answer = caller.post("/volumes", {"volume": {"size": 1}})
     path = f"/flows/{answer.headers['X-Cgflow-Flow-Id']}/events"
-    assert faults.await_fired(1, 10)
+    assert faults.await_firings(1, 10)
     seen = caller.get(path).json["events"][-1]["seq"]
     assert caller.get(f"{path}?after={seen}&wait=0.05").json["events"] == []
-    timer = threading.Timer(0.2, faults.release)
+    timer = threading.Timer(0.2, faults.release_hanging_calls)
     timer.start()
     began = time.monotonic()
     assert caller.get(f"{path}?after={seen}&wait=20").json["events"]
@@ -82,7 +82,7 @@ def test_a_question_is_held_open_until_something_happens(caller: Caller, faults:
 
 
 def test_a_failure_is_told(caller: Caller, faults: FaultSchedule) -> None:
-    faults.order(Fault("create_volume", "final"))
+    faults.add_fault(Fault("create_volume", "final"))
     flow = caller.flow(caller.post("/volumes", {"volume": {"size": 1}}))
     assert flow["state"] == "reverted"
     assert flow["reason"]

@@ -57,12 +57,12 @@ def scene(caller: Caller, served: World) -> Scene:
 
 
 def test_every_member_is_put_back(scene: Scene, faults: FaultSchedule) -> None:
-    faults.order(Fault("restore", "hang"))
+    faults.add_fault(Fault("restore", "hang"))
     answer = scene.revert()
     assert (answer.status_code, answer.data) == (202, b"")
-    assert faults.await_fired(1, 10)
+    assert faults.await_firings(1, 10)
     assert scene.statuses() == {"reverting"}
-    faults.release()
+    faults.release_hanging_calls()
     scene.caller.done(answer)
     assert (scene.held(), scene.statuses()) == (OLD, {"available"})
     assert scene.cgsnapshots().keys() == {"then"}
@@ -90,7 +90,7 @@ def test_one_that_fails_leaves_everything_as_it_was(
     scene: Scene, faults: FaultSchedule, call: str, safety: dict[str, str] | None
 ) -> None:
     counted = scene.caller.in_use()
-    faults.order(Fault(call, "ambiguous", when="after"))
+    faults.add_fault(Fault(call, "ambiguous", when="after"))
     flow = scene.caller.flow(scene.revert(safety=safety))
     assert flow["state"] == "reverted"
     assert (scene.held(), scene.statuses(), scene.caller.in_use()) == (NEW, {"available"}, counted)
@@ -106,9 +106,9 @@ def test_a_safety_cgsnapshot_outlives_what_fails_after_the_point_of_no_return(
 ) -> None:
     monkeypatch.setattr(backoff, "FIRST_PAUSE_S", 0.001)
     monkeypatch.setattr(backoff, "LONGEST_PAUSE_S", 0.1)
-    faults.order(Fault("finish_restore", "final", times=None))
+    faults.add_fault(Fault("finish_restore", "final", times=None))
     answer = scene.revert(safety={"name": "before"})
-    assert faults.await_fired(PERSISTENCE_ATTEMPTS + 1, 30)
+    assert faults.await_firings(PERSISTENCE_ATTEMPTS + 1, 30)
     flow = scene.caller.get(f"/flows/{answer.headers['X-Cgflow-Flow-Id']}").json["flow"]
     assert flow["state"] == "running"
     assert "Its change is committed" in flow["reason"]
@@ -192,15 +192,15 @@ def test_only_a_cgsnapshot_of_the_group_that_is_whole(scene: Scene, served: Worl
 
 
 def test_one_operation_at_a_time(scene: Scene, faults: FaultSchedule) -> None:
-    faults.order(Fault("cut", "hang"))
+    faults.add_fault(Fault("cut", "hang"))
     taking = scene.caller.post("/cgsnapshots", {"cgsnapshot": {"consistencygroup_id": scene.group}})
-    assert faults.await_fired(1, 10)
+    assert faults.await_firings(1, 10)
     refused(scene.revert(), 409, "conflictingRequest")
-    faults.release()
+    faults.release_hanging_calls()
     scene.caller.done(taking)
-    faults.order(Fault("restore", "hang"))
+    faults.add_fault(Fault("restore", "hang"))
     answer = scene.revert()
-    assert faults.await_fired(2, 10)
+    assert faults.await_firings(2, 10)
     for busy in (
         scene.caller.delete(f"/cgsnapshots/{scene.cgsnapshot}"),
         scene.caller.post(f"/volumes/{scene.members[0]}/action", {"os-extend": {"new_size": 2}}),
@@ -208,7 +208,7 @@ def test_one_operation_at_a_time(scene: Scene, faults: FaultSchedule) -> None:
     ):
         assert busy.status_code in (400, 409), busy.text
     assert scene.statuses() == {"reverting"}
-    faults.release()
+    faults.release_hanging_calls()
     scene.caller.done(answer)
 
 

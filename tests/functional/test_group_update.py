@@ -104,7 +104,7 @@ def test_unknown_groups_m3(scene: Scene, stranger: Caller) -> None:
 
 
 def test_a_group_that_is_not_available_m4(scene: Scene, faults: FaultSchedule) -> None:
-    faults.order(Fault("create_group", "final"))
+    faults.add_fault(Fault("create_group", "final"))
     made = scene.caller.post("/consistencygroups", {"consistencygroup": {"volume_types": scene.kind}})
     assert scene.caller.flow(made)["state"] == "reverted"
     scene.group = made.json["consistencygroup"]["id"]
@@ -129,7 +129,7 @@ def test_what_cannot_be_added_m6(scene: Scene, faults: FaultSchedule, served: Wo
     caller = scene.caller
     unknown, other_kind = str(uuid.uuid4()), caller.type()
     untyped, foreign = caller.volume(), caller.volume(volume_type=other_kind)
-    faults.order(Fault("create_volume", "final"))
+    faults.add_fault(Fault("create_volume", "final"))
     failed = caller.post("/volumes", {"volume": {"size": 1, "volume_type": scene.kind}})
     assert caller.flow(failed)["state"] == "reverted"
     for volume_id, why in (
@@ -173,21 +173,21 @@ def test_what_cannot_be_removed_m8(scene: Scene, faults: FaultSchedule) -> None:
     for volume_id in (scene.outside, str(uuid.uuid4())):
         message = malformed(scene.put(remove_volumes=volume_id), "remove_volumes")
         assert message == cannot("remove", volume_id, scene) + "it is not in the group."
-    faults.order(Fault("create_volume", "hang"))
+    faults.add_fault(Fault("create_volume", "hang"))
     body = {"size": 1, "volume_type": scene.kind, "consistencygroup_id": scene.group}
     made = scene.caller.post("/volumes", {"volume": body})
     volume_id = made.json["volume"]["id"]
-    assert faults.await_fired(1, 10)
+    assert faults.await_firings(1, 10)
     message = malformed(scene.put(remove_volumes=volume_id), "remove_volumes")
     assert message.startswith(
         cannot("remove", volume_id, scene) + "volume is in an invalid state: creating. Valid states are: "
     )
-    faults.release()
+    faults.release_hanging_calls()
     scene.caller.done(made)
 
 
 def test_members_in_error_can_leave_m8(scene: Scene, faults: FaultSchedule) -> None:
-    faults.order(Fault("create_volume", "final"))
+    faults.add_fault(Fault("create_volume", "final"))
     body = {"size": 1, "volume_type": scene.kind, "consistencygroup_id": scene.group}
     failed = scene.caller.post("/volumes", {"volume": body})
     assert scene.caller.flow(failed)["state"] == "reverted"
@@ -209,7 +209,7 @@ def test_a_failure_changes_nothing_m11(scene: Scene, faults: FaultSchedule, serv
     """M10."""
     other = scene.caller.volume(volume_type=scene.kind)
     before = scene.shown()
-    faults.order(Fault("move_volume", "final", nth=2))
+    faults.add_fault(Fault("move_volume", "final", nth=2))
     answer = scene.put(name="never", add_volumes=[scene.outside, other], remove_volumes=scene.member)
     assert scene.caller.flow(answer)["state"] == "reverted"
     after = scene.shown()
@@ -225,9 +225,9 @@ def test_a_failure_changes_nothing_m11(scene: Scene, faults: FaultSchedule, serv
 
 def test_one_change_at_a_time_m11(scene: Scene, faults: FaultSchedule) -> None:
     """M9."""
-    faults.order(Fault("move_volume", "hang"))
+    faults.add_fault(Fault("move_volume", "hang"))
     changing = scene.put(add_volumes=scene.outside)
-    assert faults.await_fired(1, 10)
+    assert faults.await_firings(1, 10)
     assert scene.shown()["status"] == "updating"
     flow_id = changing.headers["X-Cgflow-Flow-Id"]
     refused(scene.put(remove_volumes=scene.member), 400, "badRequest")
@@ -238,20 +238,20 @@ def test_one_change_at_a_time_m11(scene: Scene, faults: FaultSchedule) -> None:
     assert flow_id in refused(theirs, 409, "conflictingRequest")
     extend = scene.caller.post(f"/volumes/{scene.member}/action", {"os-extend": {"new_size": 2}})
     assert flow_id in refused(extend, 409, "conflictingRequest")
-    faults.release()
+    faults.release_hanging_calls()
     scene.caller.done(changing)
 
 
 def test_copies_made_alone_go_along_and_are_held_meanwhile(scene: Scene, faults: FaultSchedule) -> None:
     copy = scene.caller.done(scene.caller.post("/snapshots", {"snapshot": {"volume_id": scene.outside}}))
-    faults.order(Fault("move_volume", "hang"))
+    faults.add_fault(Fault("move_volume", "hang"))
     changing = scene.put(add_volumes=scene.outside)
-    assert faults.await_fired(1, 10)
+    assert faults.await_firings(1, 10)
     body = {"volume": {"size": 1, "snapshot_id": copy}}
     for answer in (scene.caller.post("/volumes", body), scene.caller.delete(f"/snapshots/{copy}")):
         message = refused(answer, 409, "conflictingRequest")
         assert changing.headers["X-Cgflow-Flow-Id"] in message
-    faults.release()
+    faults.release_hanging_calls()
     scene.caller.done(changing)
     scene.caller.done(scene.caller.post("/volumes", body))
     scene.caller.done(scene.put(remove_volumes=scene.outside))

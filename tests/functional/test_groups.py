@@ -120,7 +120,7 @@ def test_a_group_is_changed(later: ModernCaller, faults: FaultSchedule) -> None:
     assert later.put(f"/groups/{group_id}", {"group": {"name": "", "description": ""}}).status_code == 202
     shown = later.get(f"/groups/{group_id}").json["group"]
     assert (shown["name"], shown["description"]) == ("", "")
-    faults.order(Fault("create_group", "final"))
+    faults.add_fault(Fault("create_group", "final"))
     made = later.post("/consistencygroups", {"consistencygroup": {"volume_types": volume_type}})
     assert later.flow(made)["state"] == "reverted"
     failed = made.json["consistencygroup"]["id"]
@@ -192,19 +192,19 @@ def test_what_was_rolled_back_stays_so_and_what_is_at_work_is_left_alone(
     later: ModernCaller, faults: FaultSchedule
 ) -> None:
     volume_type = later.type()
-    faults.order(Fault("create_group", "final"))
+    faults.add_fault(Fault("create_group", "final"))
     made = later.post("/consistencygroups", {"consistencygroup": {"volume_types": volume_type}})
     assert later.flow(made)["state"] == "reverted"
     path = f"/groups/{made.json['consistencygroup']['id']}/action"
     message = refused(later.post(path, {"reset_status": {"status": "available"}}), 400, "badRequest")
     assert "was rolled back" in message
-    faults.order(Fault("create_group", "hang"))
+    faults.add_fault(Fault("create_group", "hang"))
     making = later.post("/consistencygroups", {"consistencygroup": {"volume_types": volume_type}})
-    assert faults.await_fired(2, 10)
+    assert faults.await_firings(2, 10)
     path = f"/groups/{making.json['consistencygroup']['id']}/action"
     busy = refused(later.post(path, {"reset_status": {"status": "error"}}), 409, "conflictingRequest")
     assert making.headers["X-Cgflow-Flow-Id"] in busy
-    faults.release()
+    faults.release_hanging_calls()
     later.done(making)
 
 

@@ -157,7 +157,7 @@ def test_sources_that_hold_nothing_c3_c4_c5(source: Source, faults: FaultSchedul
     assert refused(source.create(source_cgid=empty), 400, "badRequest") == (
         "Invalid ConsistencyGroup: Source CG is empty. No consistency group will be created."
     )
-    faults.order(Fault("cut", "final"))
+    faults.add_fault(Fault("cut", "final"))
     taken = source.caller.post("/cgsnapshots", {"cgsnapshot": {"consistencygroup_id": source.group}})
     assert source.caller.flow(taken)["state"] == "reverted"
     failed = source.create(cgsnapshot_id=taken.json["cgsnapshot"]["id"])
@@ -229,7 +229,7 @@ def test_a_failure_leaves_a_record_and_nothing_else_c6(
     """C7."""
     used = source.caller.cgsnapshot(source.group) if kind == "cgsnapshot_id" else source.group
     before, there = source.quota(), source.driver.inventory()
-    faults.order(Fault(call, "ambiguous", when="after", nth=2 if call == "clone_volume" else 1))  # type: ignore[arg-type]
+    faults.add_fault(Fault(call, "ambiguous", when="after", nth=2 if call == "clone_volume" else 1))  # type: ignore[arg-type]
     answer = source.create(name="copy", **{kind: used})
     assert source.caller.flow(answer)["state"] == "reverted"
     group_id = answer.json["consistencygroup"]["id"]
@@ -244,15 +244,15 @@ def test_a_cgsnapshot_in_use_as_source_stays_and_serves_several_s45_c8(
     source: Source, faults: FaultSchedule
 ) -> None:
     cgsnapshot_id = source.caller.cgsnapshot(source.group)
-    faults.order(Fault("clone_volume", "hang", times=None))
+    faults.add_fault(Fault("clone_volume", "hang", times=None))
     first, second = (source.create(name=name, cgsnapshot_id=cgsnapshot_id) for name in ("a", "b"))
-    assert faults.await_fired(4, 10), "both are at work, side by side"
+    assert faults.await_firings(4, 10), "both are at work, side by side"
     first_id = first.json["consistencygroup"]["id"]
     begun = source.caller.get(f"/consistencygroups/{first_id}").json["consistencygroup"]["created_at"]
     message = refused(source.caller.delete(f"/cgsnapshots/{cgsnapshot_id}"), 409, "conflictingRequest")
     assert f"Cgsnapshot {cgsnapshot_id} is the source of a group that is being created" in message
     faults.clear()
-    faults.release()
+    faults.release_hanging_calls()
     made = [source.caller.done(answer) for answer in (first, second)]
     done = source.caller.get(f"/consistencygroups/{first_id}").json["consistencygroup"]
     assert (done["status"], done["created_at"] > begun) == ("available", True)
@@ -262,9 +262,9 @@ def test_a_cgsnapshot_in_use_as_source_stays_and_serves_several_s45_c8(
 
 
 def test_a_group_in_use_as_source_is_busy(source: Source, faults: FaultSchedule) -> None:
-    faults.order(Fault("clone_volume", "hang", times=None))
+    faults.add_fault(Fault("clone_volume", "hang", times=None))
     making = source.create(source_cgid=source.group)
-    assert faults.await_fired(2, 10)
+    assert faults.await_firings(2, 10)
     for answer in (
         source.create(source_cgid=source.group),
         source.caller.post("/cgsnapshots", {"cgsnapshot": {"consistencygroup_id": source.group}}),
@@ -274,5 +274,5 @@ def test_a_group_in_use_as_source_is_busy(source: Source, faults: FaultSchedule)
     ):
         assert making.headers["X-Cgflow-Flow-Id"] in refused(answer, 409, "conflictingRequest")
     faults.clear()
-    faults.release()
+    faults.release_hanging_calls()
     source.caller.done(making)

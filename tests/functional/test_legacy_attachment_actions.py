@@ -142,17 +142,17 @@ def test_what_is_attached_stays_as_it_is(caller: Caller) -> None:
 
 def test_a_volume_that_a_flow_holds_is_not_attached(caller: Caller, faults: FaultSchedule) -> None:
     volume_id = caller.volume()
-    faults.order(Fault("extend_volume", "hang"))
+    faults.add_fault(Fault("extend_volume", "hang"))
     answer = act(caller, volume_id, "os-extend", {"new_size": 2})
     flow_id = answer.headers["X-Cgflow-Flow-Id"]
-    assert faults.await_fired(1, 20)
+    assert faults.await_firings(1, 20)
     for action, details in (
         ("os-reserve", None),
         ("os-attach", {"mountpoint": "/dev/vdb", "host_name": "h"}),
         ("os-force_detach", None),
     ):
         assert flow_id in refused(act(caller, volume_id, action, details), 409, "conflictingRequest")
-    faults.release()
+    faults.release_hanging_calls()
     caller.done(answer)
     assert read_volume(caller, volume_id)["attachments"] == []
 
@@ -164,7 +164,7 @@ def test_a_volume_in_use_that_does_not_grow_stays_in_use(
     """The case of a connected client and a backend that cannot resize the volume in use."""
     volume_id = caller.volume()
     act_and_read(caller, volume_id, "os-attach", {"mountpoint": "/dev/vdb", "host_name": "h"})
-    faults.order(Fault("extend_volume", kind, times=times))
+    faults.add_fault(Fault("extend_volume", kind, times=times))
     flow = caller.flow(act(caller.at(42), volume_id, "os-extend", {"new_size": 2}))
     assert flow["state"] == "reverted"
     volume = read_volume(caller, volume_id)

@@ -85,13 +85,13 @@ def test_what_an_operation_is_at_work_on_is_not_listed(
 ) -> None:
     """A snapshot that is cut to clone a volume has no record while it exists."""
     source = caller.volume()
-    faults.order(Fault("clone_volume", "hang", when="after"))
+    faults.add_fault(Fault("clone_volume", "hang", when="after"))
     accepted = caller.post("/volumes", {"volume": {"source_volid": source}})
-    assert faults.await_fired(1, 20)
+    assert faults.await_firings(1, 20)
     assert len(served.driver.inventory().snapshots) == 1
     assert ids(admin, f"/manageable_snapshots{AT}", "manageable-snapshots") == []
     assert ids(admin, f"/manageable_volumes{AT}") == []
-    faults.release()
+    faults.release_hanging_calls()
     caller.done(accepted)
 
 

@@ -95,10 +95,10 @@ def state_of(scene: Scene, state: str, faults: FaultSchedule, world: World) -> I
     """Bring the group into a state, and afterwards let the operation behind that state end."""
     at_work: TestResponse | None = None
     if state == "a cgsnapshot is taken":
-        faults.order(Fault("cut", "hang"))
+        faults.add_fault(Fault("cut", "hang"))
         at_work = ASK["cgsnapshot of the group"](scene)
     elif state == "group updating":
-        faults.order(Fault("move_volume", "hang"))
+        faults.add_fault(Fault("move_volume", "hang"))
         at_work = scene.change(add_volumes=scene.outside[0])
     elif state != "group available":
         status = Status(state.removeprefix("group "))
@@ -106,10 +106,10 @@ def state_of(scene: Scene, state: str, faults: FaultSchedule, world: World) -> I
             consistencygroup.REPOSITORY.update_unclaimed(session, scene.group, status=status.value)
     if at_work is not None:
         assert at_work.status_code == 202, at_work.text
-        assert faults.await_fired(1, 10)
+        assert faults.await_firings(1, 10)
     yield
     if at_work is not None:
-        faults.release()
+        faults.release_hanging_calls()
         scene.caller.done(at_work)
 
 

@@ -23,7 +23,7 @@ def told(caller: Caller, query: str = "") -> list[dict[str, Any]]:
 
 def failed(caller: Caller, faults: FaultSchedule) -> tuple[str, dict[str, Any]]:
     """Create a volume that fails; return its id and the flow."""
-    faults.order(Fault("create_volume", "final"))
+    faults.add_fault(Fault("create_volume", "final"))
     asked = caller.post("/volumes", {"volume": {"size": 1}})
     return asked.json["volume"]["id"], caller.flow(asked)
 
@@ -55,7 +55,7 @@ def test_a_failed_creation_is_told(modern: Caller, faults: FaultSchedule) -> Non
 
 
 def test_a_failed_deletion_is_not_called_undone(modern: Caller, faults: FaultSchedule) -> None:
-    faults.order(Fault("delete_volume", "final", times=None))
+    faults.add_fault(Fault("delete_volume", "final", times=None))
     flow = modern.flow(modern.delete(f"/volumes/{modern.volume()}"))
     assert [message["user_message"] for message in told(modern)] == [
         f"volume.delete failed, and what is gone stays so: {flow['reason']}"
@@ -71,10 +71,10 @@ def test_a_failed_deletion_and_a_failed_cgsnapshot_are_told(modern: Caller, faul
     name = modern.type()
     group_id = modern.group(name)
     modern.member(group_id, name)
-    faults.order(Fault("cut", "final"))
+    faults.add_fault(Fault("cut", "final"))
     modern.flow(modern.post("/cgsnapshots", {"cgsnapshot": {"consistencygroup_id": group_id}}))
     volume_id = modern.volume()
-    faults.order(Fault("delete_volume", "final", times=None))
+    faults.add_fault(Fault("delete_volume", "final", times=None))
     modern.flow(modern.delete(f"/volumes/{volume_id}"))
     deletion, cut = told(modern)
     assert (deletion["event_id"], deletion["resource_uuid"]) == ("CGFLOW_VOLUME_DELETE_UNDONE", volume_id)
@@ -85,8 +85,8 @@ def test_a_failed_rollback_is_told_once(
     modern: Caller, faults: FaultSchedule, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(conductor, "UNDO_ATTEMPTS", 0)
-    faults.order(Fault("create_volume", "ambiguous", when="after"))
-    faults.order(Fault("delete_volume", "ambiguous"))
+    faults.add_fault(Fault("create_volume", "ambiguous", when="after"))
+    faults.add_fault(Fault("delete_volume", "ambiguous"))
     flow = modern.flow(modern.post("/volumes", {"volume": {"size": 1}}))
     assert flow["state"] == "rollback_failed"
     (message,) = told(modern)

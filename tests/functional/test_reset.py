@@ -66,18 +66,18 @@ def test_only_by_administrators(caller: Caller, member: Caller) -> None:
 
 def test_never_while_a_flow_holds_it(caller: Caller, faults: FaultSchedule) -> None:
     volume_id = caller.volume()
-    faults.order(Fault("extend_volume", "hang"))
+    faults.add_fault(Fault("extend_volume", "hang"))
     extending = act(caller, volume_id, "os-extend", {"new_size": 2})
-    assert faults.await_fired(1, 20)
+    assert faults.await_firings(1, 20)
     answer = act(caller, volume_id, "os-reset_status", {"status": "available"})
     assert extending.headers["X-Cgflow-Flow-Id"] in refused(answer, 409, "conflictingRequest")
     assert read_volume(caller, volume_id)["status"] == "extending"
-    faults.release()
+    faults.release_hanging_calls()
     caller.done(extending)
 
 
 def test_what_was_undone_is_not_called_usable(caller: Caller, faults: FaultSchedule) -> None:
-    faults.order(Fault("create_volume", "final"))
+    faults.add_fault(Fault("create_volume", "final"))
     failed = caller.post("/volumes", {"volume": {"size": 1}})
     caller.flow(failed)
     volume_id = failed.json["volume"]["id"]

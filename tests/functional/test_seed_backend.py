@@ -48,7 +48,7 @@ def test_a_member_that_stays_keeps_its_group_and_its_quota_s125_s126(
     scene: Scene, faults: FaultSchedule
 ) -> None:
     gone, stays = scene.members
-    faults.order(Fault("delete_volume", "final", target=stays, times=None))
+    faults.add_fault(Fault("delete_volume", "final", target=stays, times=None))
     assert scene.caller.flow(scene.delete())["state"] == "reverted"
     missing(scene.caller.get(f"/volumes/{gone}"))
     for noun, id_ in (("volume", stays), ("consistencygroup", scene.group)):
@@ -65,7 +65,7 @@ def test_a_member_that_stays_keeps_its_group_and_its_quota_s125_s126(
 def test_members_are_those_on_record_whatever_the_backend_says_s127(
     scene: Scene, faults: FaultSchedule, served: World
 ) -> None:
-    faults.order(Fault("delete_volume", "lie", times=None))
+    faults.add_fault(Fault("delete_volume", "lie", times=None))
     assert scene.caller.flow(scene.delete())["state"] == "reverted"
     assert served.driver.inventory(scene.group).volumes == set(scene.members)
     assert {scene.shown("volume", id_)["status"] for id_ in scene.members} == {"error_deleting"}
@@ -78,14 +78,14 @@ def test_members_are_those_on_record_whatever_the_backend_says_s127(
 
 
 def test_members_are_not_attached_while_their_group_goes_s124(scene: Scene, faults: FaultSchedule) -> None:
-    faults.order(Fault("delete_volume", "hang", times=None))
+    faults.add_fault(Fault("delete_volume", "hang", times=None))
     answer = scene.delete()
-    assert faults.await_fired(1, 10)
+    assert faults.await_firings(1, 10)
     for id_ in scene.members:
         message = refused(act(scene.caller, id_, "os-reserve"), 409, "conflictingRequest")
         assert answer.headers["X-Cgflow-Flow-Id"] in message
     faults.clear()
-    faults.release()
+    faults.release_hanging_calls()
     scene.caller.done(answer)
 
 
@@ -95,12 +95,12 @@ def test_what_is_being_deleted_says_so_s16_s42(scene: Scene, faults: FaultSchedu
         ("delete_snapshot", "cgsnapshot", taken, lambda: scene.caller.delete(f"/cgsnapshots/{taken}")),
         ("delete_group", "consistencygroup", scene.group, scene.delete),
     ):
-        faults.order(Fault(call, "hang"))
+        faults.add_fault(Fault(call, "hang"))
         answer = delete()
         assert (answer.status_code, answer.data) == (202, b"")
-        assert faults.await_fired(1, 10)
+        assert faults.await_firings(1, 10)
         assert scene.shown(noun, id_)["status"] == "deleting"
-        faults.release()
+        faults.release_hanging_calls()
         scene.caller.done(answer)
         missing(scene.caller.get(f"/{noun}s/{id_}"))
         faults.clear()
@@ -117,7 +117,7 @@ def test_one_member_that_fails_undoes_them_all_s128_s129(
     scene: Scene, faults: FaultSchedule, served: World, call: Any
 ) -> None:
     used = scene.caller.in_use()
-    faults.order(Fault(call, "final", nth=1 if call == "cut" else 2))
+    faults.add_fault(Fault(call, "final", nth=1 if call == "cut" else 2))
     taken = scene.caller.post("/cgsnapshots", {"cgsnapshot": {"consistencygroup_id": scene.group}})
     assert scene.caller.flow(taken)["state"] == "reverted"
     left = scene.shown("cgsnapshot", taken.json["cgsnapshot"]["id"])
@@ -133,7 +133,7 @@ def test_a_copy_that_stays_keeps_its_cgsnapshot_s131(scene: Scene, faults: Fault
     taken = scene.caller.cgsnapshot(scene.group)
     copies = scene.caller.get(f"/snapshots?cgsnapshot_id={taken}&sort=size:asc").json["snapshots"]
     gone, stays = (copy["id"] for copy in copies)
-    faults.order(Fault("delete_snapshot", "final", target=stays, times=None))
+    faults.add_fault(Fault("delete_snapshot", "final", target=stays, times=None))
     assert scene.caller.flow(scene.caller.delete(f"/cgsnapshots/{taken}"))["state"] == "reverted"
     missing(scene.caller.get(f"/snapshots/{gone}"))
     assert scene.shown("snapshot", stays)["status"] == "error_deleting"

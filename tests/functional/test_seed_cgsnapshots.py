@@ -44,9 +44,9 @@ def test_a_group_that_is_not_available_is_not_cut_s34(scene: Scene, served: Worl
 
 
 def test_the_members_copies_are_there_while_it_is_taken_s35(scene: Scene, faults: FaultSchedule) -> None:
-    faults.order(Fault("cut", "hang"))
+    faults.add_fault(Fault("cut", "hang"))
     answer = scene.take(name="nightly", description="d")
-    assert faults.await_fired(1, 10)
+    assert faults.await_firings(1, 10)
     taken = answer.json["cgsnapshot"]["id"]
     path = f"/snapshots/detail?cgsnapshot_id={taken}&sort=size:asc"
     of = [scene.caller.get(f"/volumes/{id_}").json["volume"] for id_ in scene.members]
@@ -59,7 +59,7 @@ def test_the_members_copies_are_there_while_it_is_taken_s35(scene: Scene, faults
             assert (one["name"], one["description"], one["group_snapshot_id"]) == ("nightly", "d", taken)
             assert (one["status"], one[progress]) == (status, done)
         if status == "creating":
-            faults.release()
+            faults.release_hanging_calls()
             scene.caller.done(answer)
 
 
@@ -86,7 +86,7 @@ def test_a_member_of_the_project_leaves_nothing_behind_either_s38(
     scene: Scene, faults: FaultSchedule
 ) -> None:
     scene.caller = scene.caller.as_member()
-    faults.order(Fault("prepare", "final", nth=2))
+    faults.add_fault(Fault("prepare", "final", nth=2))
     answer = scene.take()
     assert scene.caller.flow(answer)["state"] == "reverted"
     assert scene.caller.get("/snapshots").json["snapshots"] == []
@@ -111,15 +111,15 @@ def test_lists_s40_s41(scene: Scene, app: Flask) -> None:
 
 
 def test_what_is_not_at_rest_is_not_deleted_s43(scene: Scene, served: World, faults: FaultSchedule) -> None:
-    faults.order(Fault("cut", "hang"))
+    faults.add_fault(Fault("cut", "hang"))
     answer = scene.take()
     taken = answer.json["cgsnapshot"]["id"]
     message = refused(scene.caller.delete(f"/cgsnapshots/{taken}"), 400, "badRequest")
     assert message == (
         "Invalid cgsnapshot: Cgsnapshot status must be available or error, but current status is: creating."
     )
-    assert faults.await_fired(1, 10)
-    faults.release()
+    assert faults.await_firings(1, 10)
+    faults.release_hanging_calls()
     scene.caller.done(answer)
     with served.database.write() as session:
         cgsnapshot.REPOSITORY.update_unclaimed(session, taken, status=Status.DELETING.value)
@@ -135,7 +135,7 @@ def test_every_refusal_of_a_deletion_keeps_its_own_status_s44(
     assert refused(reader.delete(f"/cgsnapshots/{taken}"), 403, "forbidden") == (
         "Policy doesn't allow consistencygroup:delete_cgsnapshot to be performed."
     )
-    faults.order(Fault("delete_snapshot", "final", times=None))
+    faults.add_fault(Fault("delete_snapshot", "final", times=None))
     answer = scene.caller.delete(f"/cgsnapshots/{taken}")
     assert scene.caller.flow(answer)["state"] == "reverted"
     shown = scene.caller.get(f"/cgsnapshots/{taken}").json["cgsnapshot"]

@@ -35,13 +35,13 @@ def test_a_group_has_types_whatever_the_default_is_s6(caller: Caller, served: Wo
 
 
 def test_it_is_there_before_a_backend_is_chosen_s9(caller: Caller, faults: FaultSchedule) -> None:
-    faults.order(Fault("create_group", "hang"))
+    faults.add_fault(Fault("create_group", "hang"))
     answer = caller.post("/consistencygroups", {"consistencygroup": {"volume_types": caller.type()}})
     group_id = answer.json["consistencygroup"]["id"]
     shown = caller.get(f"/consistencygroups/{group_id}").json["consistencygroup"]
     assert shown["status"] == "creating"
-    assert faults.await_fired(1, 10)
-    faults.release()
+    assert faults.await_firings(1, 10)
+    faults.release_hanging_calls()
     caller.done(answer)
 
 

@@ -13,17 +13,17 @@ def test_what_is_said_of_owner_and_status_is_not_believed_s2_s9(
     caller: Caller, faults: FaultSchedule, served: World
 ) -> None:
     kinds = [caller.type() for _ in range(2)]
-    faults.order(Fault("create_group", "hang"))
+    faults.add_fault(Fault("create_group", "hang"))
     said = {"user_id": "mallory", "project_id": "elsewhere", "status": "available"}
     body = {"consistencygroup": {"volume_types": ",".join(kinds), **said}}
     answer = caller.post("/consistencygroups", body)
     assert answer.status_code == 202, answer.text
-    assert faults.await_fired(1, 10)
+    assert faults.await_firings(1, 10)
     group = served.get("consistencygroup", answer.json["consistencygroup"]["id"])
     assert (group.user_id, group.project_id, group.status) == ("ada", caller.project, "creating")
     ids = [caller.get(f"/types?name={name}").json["volume_types"][0]["id"] for name in kinds]
     assert list(group.volume_type_ids) == ids
-    faults.release()
+    faults.release_hanging_calls()
     caller.done(answer)
 
 

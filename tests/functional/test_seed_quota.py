@@ -26,11 +26,11 @@ def held(caller: Caller) -> dict[str, tuple[int, int]]:
 
 
 def test_a_group_is_reserved_then_counted_then_given_back_s91(caller: Caller, faults: FaultSchedule) -> None:
-    faults.order(Fault("create_group", "hang"))
+    faults.add_fault(Fault("create_group", "hang"))
     answer = asked(caller, caller.type())
     assert held(caller) == {"consistencygroups": (0, 1)}
-    assert faults.await_fired(1, 10)
-    faults.release()
+    assert faults.await_firings(1, 10)
+    faults.release_hanging_calls()
     group_id = caller.done(answer)
     assert held(caller) == {"consistencygroups": (1, 0)}
     caller.done(caller.delete(f"/consistencygroups/{group_id}"))
@@ -66,9 +66,9 @@ def test_a_cgsnapshot_is_one_sum_and_all_of_it_comes_back_s94_s97(
         f"volumes_{plain}": (1, 0),
         f"gigabytes_{plain}": (2, 0),
     }
-    faults.order(Fault("cut", "hang"))
+    faults.add_fault(Fault("cut", "hang"))
     answer = caller.post("/cgsnapshots", {"cgsnapshot": {"consistencygroup_id": group_id}})
-    assert faults.await_fired(1, 10)
+    assert faults.await_firings(1, 10)
     assert held(caller) == {
         **members,
         "snapshots": (0, 3),
@@ -78,7 +78,7 @@ def test_a_cgsnapshot_is_one_sum_and_all_of_it_comes_back_s94_s97(
         f"gigabytes_{gold}": (4, 4),
         f"gigabytes_{plain}": (2, 2),
     }
-    faults.release()
+    faults.release_hanging_calls()
     cgsnapshot_id = caller.done(answer)
     assert held(caller) == {
         **members,
@@ -111,7 +111,7 @@ def test_what_fails_counts_nothing_s98(
     group_id = caller.group(name)
     caller.member(group_id, name, size=2)
     before = held(caller)
-    faults.order(Fault(call, "ambiguous", when="after"))
+    faults.add_fault(Fault(call, "ambiguous", when="after"))
     named = {"TYPE": name, "GROUP": group_id}
     answer = caller.post(f"/{noun}s", {noun: {key: named.get(value, value) for key, value in body.items()}})
     assert caller.flow(answer)["state"] == "reverted"

@@ -29,15 +29,15 @@ def shown(caller: Caller, group_id: str) -> dict[str, Any]:
 def test_the_backend_is_on_record_before_it_is_called_s77_s79_s122(
     caller: Caller, faults: FaultSchedule, served: World
 ) -> None:
-    faults.order(Fault("create_group", "hang"))
+    faults.add_fault(Fault("create_group", "hang"))
     answer = asked(caller, caller.type())
     group_id = answer.json["consistencygroup"]["id"]
-    assert faults.await_fired(1, 10)
+    assert faults.await_firings(1, 10)
     begun = served.get("consistencygroup", group_id)
     # The host is a backend without a pool: pools are shown with volumes only.
     assert (begun.status, begun.host) == ("creating", HOST)
     assert begun.updated_at is not None
-    faults.release()
+    faults.release_hanging_calls()
     caller.done(answer)
     done = served.get("consistencygroup", group_id)
     assert (done.status, done.host) == ("available", HOST)
@@ -78,7 +78,7 @@ def test_types_are_read_for_those_who_may_not_see_their_specs_s72_s80(caller: Ca
 def test_a_group_that_its_backend_did_not_make_is_in_error_s122_s123(
     caller: Caller, faults: FaultSchedule, served: World, kind: Any
 ) -> None:
-    faults.order(Fault("create_group", kind))
+    faults.add_fault(Fault("create_group", kind))
     answer = asked(caller, caller.type())
     assert caller.flow(answer)["state"] == "reverted"
     group_id = answer.json["consistencygroup"]["id"]

@@ -34,7 +34,7 @@ def test_create_show_list_delete(caller: Caller) -> None:
 
 def test_one_that_fails_leaves_a_record_that_holds_nothing(caller: Caller, faults: FaultSchedule) -> None:
     volume_id = caller.volume()
-    faults.order(Fault("cut", "final"))
+    faults.add_fault(Fault("cut", "final"))
     answer = caller.post("/snapshots", {"snapshot": {"volume_id": volume_id}})
     flow = caller.flow(answer)
     snapshot_id = answer.json["snapshot"]["id"]

@@ -123,7 +123,7 @@ def test_in_a_group(caller: Caller) -> None:
 def test_in_a_group_that_is_not_available(caller: Caller, faults: FaultSchedule) -> None:
     """S54."""
     name = caller.type()
-    faults.order(Fault("create_group", "final"))
+    faults.add_fault(Fault("create_group", "final"))
     answer = caller.post("/consistencygroups", {"consistencygroup": {"volume_types": name}})
     caller.flow(answer)
     group_id = answer.json["consistencygroup"]["id"]
@@ -187,14 +187,14 @@ def test_a_backend_that_refuses_a_connection(
     caller: Caller, faults: FaultSchedule, kind: str, status: int, key: str
 ) -> None:
     volume_id = caller.volume()
-    faults.order(Fault("connection", kind))  # type: ignore[arg-type]
+    faults.add_fault(Fault("connection", kind))  # type: ignore[arg-type]
     answer = caller.post(f"/volumes/{volume_id}/action", {"os-initialize_connection": {"connector": {}}})
     refused(answer, status, key)
     assert ("Retry-After" in answer.headers) == (status in (409, 503))
 
 
 def test_an_error_volume_has_no_address_and_can_be_deleted(caller: Caller, faults: FaultSchedule) -> None:
-    faults.order(Fault("create_volume", "final"))
+    faults.add_fault(Fault("create_volume", "final"))
     answer = caller.post("/volumes", {"volume": {"size": 1}})
     caller.flow(answer)
     volume = caller.get(f"/volumes/{answer.json['volume']['id']}").json["volume"]

@@ -22,7 +22,7 @@ from sqlalchemy import select
 
 from cgflow.db.models import Backend, Base, FlowEvent, Service
 from cgflow.drivers.contract import StorageDriver
-from cgflow.drivers.fault_injection.faulty_driver import Fault, FaultSchedule, with_faults
+from cgflow.drivers.fault_injection.faulty_driver import Fault, FaultSchedule, wrap_with_faults
 from cgflow.engine import backoff
 from cgflow.status import FlowState
 from flows.runtime import Accepted
@@ -90,10 +90,10 @@ class NewOwner:
         faults = FaultSchedule()
         if self.keeps:
             for call in ("delete_volume", "delete_snapshot", "delete_group"):
-                faults.order(Fault(call, "final", times=None))
+                faults.add_fault(Fault(call, "final", times=None))
         if not self.fences:
-            faults.order(Fault("fence", "lie", times=None))
-        return with_faults(FolderDriver(root), faults)
+            faults.add_fault(Fault("fence", "lie", times=None))
+        return wrap_with_faults(FolderDriver(root), faults)
 
 
 def play(

@@ -14,7 +14,7 @@ from cgflow import records
 from cgflow.db.repositories import backend as backends
 from cgflow.db.repositories import flow as flows
 from cgflow.drivers.contract import StorageDriver, SupportsFencing
-from cgflow.drivers.fault_injection.faulty_driver import Fault, FaultSchedule, with_faults
+from cgflow.drivers.fault_injection.faulty_driver import Fault, FaultSchedule, wrap_with_faults
 from cgflow.engine import conductor as conductors
 from cgflow.engine import takeover
 from cgflow.errors import SessionFenced
@@ -37,7 +37,7 @@ class Two:
         self.faults = FaultSchedule()
 
     def driver(self) -> StorageDriver:
-        return with_faults(FolderDriver(self._folder / "backend"), self.faults)
+        return wrap_with_faults(FolderDriver(self._folder / "backend"), self.faults)
 
     @contextmanager
     def service(self) -> Iterator[World]:
@@ -139,7 +139,7 @@ def test_a_flow_is_left_until_its_owner_is_shut_out(
     two: Two, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     with stuck(two, monkeypatch, BEFORE_THE_CALL) as old:
-        two.faults.order(Fault("fence", kind, times=None))  # type: ignore[arg-type]
+        two.faults.add_fault(Fault("fence", kind, times=None))  # type: ignore[arg-type]
         with two.service() as new:
             flow = wait_for_a_note(new, old.accepted)
             assert (flow.state, flow.epoch, flow.conductor) == (FlowState.RUNNING, 1, old.name)
@@ -219,7 +219,7 @@ def let_go(old: Stuck) -> None:
 def test_a_retry_shuts_nobody_out(two: Two, monkeypatch: pytest.MonkeyPatch) -> None:
     """A flow with a failed undo had ended: none of its calls is running, so its conductor is not fenced."""
     monkeypatch.setattr(conductors, "UNDO_ATTEMPTS", 0)
-    two.faults.order(Fault("delete_volume", "final"))
+    two.faults.add_fault(Fault("delete_volume", "final"))
     with held(monkeypatch) as steps, two.service() as old:
         old.type()
         steps.order(lambda point: point == Point("record.commit", "execute", "before"))

@@ -99,7 +99,7 @@ def test_a_client_of_one_member_leaves_all_of_them_as_they_were(scene: Scene, me
 )
 def test_a_call_that_fails_leaves_all_of_them_as_they_were(scene: Scene, call: str, nth: int) -> None:
     before = scene.w.state()
-    scene.faults.order(Fault(call, "ambiguous", nth=nth, when="after"))
+    scene.faults.add_fault(Fault(call, "ambiguous", nth=nth, when="after"))
     assert scene.revert() is FlowState.REVERTED
     assert scene.holds(NEW)
     assert scene.w.state() == before

@@ -97,7 +97,7 @@ def test_a_long_outage_is_not_taken_for_a_backend_that_is_down(
             assert gate.reached.wait(30)
             with outage(server, noticed, hands):
                 if is_down:
-                    faults.order(Fault("report", "final", times=None))
+                    faults.add_fault(Fault("report", "final", times=None))
                 gate.open()
             flow = w.finish(accepted)
             faults.clear()
@@ -118,7 +118,7 @@ def test_a_backend_that_is_up_again_is_asked_before_it_is_refused(tmp_path: Path
     faults = FaultSchedule()
     with world(tmp_path, FaultyDriver(MemoryDriver(), faults), scheduler=SCHEDULER) as w:
         w.type()
-        faults.order(Fault("report", "final"))
+        faults.add_fault(Fault("report", "final"))
         w.service.report()
         assert reported(w) == (False, "report failed by order (before its effect)")
         hands.move_on(60)
@@ -131,10 +131,10 @@ def test_a_report_that_is_fresh_is_believed(tmp_path: Path, hands: Hands) -> Non
     with world(tmp_path, FaultyDriver(MemoryDriver(), faults), scheduler=SCHEDULER) as w:
         w.type()
         w.service.report()
-        faults.order(Fault("report", "final", times=None))
+        faults.add_fault(Fault("report", "final", times=None))
         hands.move_on(SCHEDULER["service_down_time"] - 1)
         w.make(w.accept_volume())
-        assert faults.fired == ()
+        assert faults.firings == ()
 
 
 def test_a_silent_backend_of_another_process_is_refused(

@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from cgflow.drivers.conformance.write_order_checker import OrderedWriters, Progress, Write, check
+from cgflow.drivers.conformance.write_order_checker import OrderedWriters, Progress, Write, check_snapshots
 from cgflow.drivers.contract import SnapshotSpec, VolumeSpec
 from cgflow.errors import AmbiguousDriverError
 from tests.soak.retrying import RetryingVolume, retry_call
@@ -145,7 +145,7 @@ class Keeper:
                 )  # type: ignore[misc]
                 for copy in copies
             ]
-            found = check([disk.read for disk in disks], before, after)
+            found = check_snapshots([disk.read for disk in disks], before, after)
             self._total.checked += 1
             if not found.is_consistent:
                 wrong.append(f"cgsnapshot {copies[0].cgsnapshot_id}: {found}")
@@ -173,9 +173,11 @@ def soak(
         with OrderedWriters([_write(mine) for mine in disks], len(volumes)) as writer:
             while total.rounds < rounds and not total.wrong:
                 _round(killer, keeper, writer, chance, total)
-                with writer.paused():
+                with writer.pause():
                     _let_write(writer, 0)
-                    found = check([disk.read for disk in disks[0]], writer.progress(), writer.progress())
+                    found = check_snapshots(
+                        [disk.read for disk in disks[0]], writer.progress(), writer.progress()
+                    )
                     if not found.is_consistent:
                         total.wrong.append(f"the volumes: {found}")
                     total.wrong += keeper.check()

@@ -148,7 +148,7 @@ def test_a_call_that_fails_while_doing(
             faults.begin(failing.fault())
             _, flow = play(w, operation, target)
             told = f"{failing} -> {flow.state} ({flow.reason})"
-            if len(faults.fired) != 1 and not is_refused(failing):
+            if len(faults.firings) != 1 and not is_refused(failing):
                 problems.append(f"{told}: it was not met")
             faults.clear()
             if flow.state not in expected(operation, failing):
@@ -190,7 +190,7 @@ def undoing(
     accepted, flow = play(w, operation, target)
     ends[failing.kind, flow.state] += 1
     told = f"undo: {failing} -> {flow.state}"
-    if len(faults.fired) != 1 and not is_refused(failing):
+    if len(faults.firings) != 1 and not is_refused(failing):
         problems.append(f"{told}: it was not met")
     faults.clear()
     if flow.state is FlowState.ROLLBACK_FAILED:
@@ -282,7 +282,7 @@ def test_the_same_on_real_volumes(monkeypatch: pytest.MonkeyPatch) -> None:
                 faults.begin(failing.fault())
                 _, flow = play(w, operation, target)
                 told = f"{operation}: {failing} -> {flow.state} ({flow.reason})"
-                assert len(faults.fired) == 1, told
+                assert len(faults.firings) == 1, told
                 assert flow.state in expected(operation, failing), told
                 problems += [f"{told}: {what}" for what in check_end(w, operation, target, flow, before)]
     finally:

@@ -46,7 +46,7 @@ def test_what_the_backend_cannot_read_is_not_forgotten(tmp_path: Path) -> None:
         group_id = w.group_of(2)
         before = w.usage()
         blind.is_blind = True
-        faults.order(Fault("delete_volume", "final", times=None))
+        faults.add_fault(Fault("delete_volume", "final", times=None))
         flow = w.finish(w.delete_group(group_id))
         assert flow.state is FlowState.REVERTED
         assert w.usage() == before
@@ -62,7 +62,7 @@ def abandoned_extend(w: World, faults: FaultSchedule) -> str:
     """Abandon the failed extension of a group's member; return the id of the group."""
     group_id = w.group_of(2)
     member = w.all("volume")[0].id
-    faults.order(Fault("extend_volume", "final", when="after", times=None))
+    faults.add_fault(Fault("extend_volume", "final", when="after", times=None))
     accepted = w.extend(member, 2)
     assert w.finish(accepted).state is FlowState.ROLLBACK_FAILED
     flow_actions.abandon(w.runtime, CALLER, accepted.flow_id, reason="the array is strange")
@@ -103,8 +103,8 @@ def test_an_abandoned_member_is_in_nobodys_way_and_can_be_deleted_alone(tmp_path
     faults = FaultSchedule()
     with world(tmp_path, FaultyDriver(MemoryDriver(), faults)) as w:
         group_id = w.group_of(1)
-        faults.order(Fault("create_volume", "final", when="after"))
-        faults.order(Fault("delete_volume", "final", times=None))
+        faults.add_fault(Fault("create_volume", "final", when="after"))
+        faults.add_fault(Fault("delete_volume", "final", times=None))
         accepted = w.accept_volume(group_id)
         assert w.finish(accepted).state is FlowState.ROLLBACK_FAILED
         flow_actions.abandon(w.runtime, CALLER, accepted.flow_id, reason="never mind")
@@ -118,8 +118,8 @@ def test_an_abandoned_group_can_be_deleted_s25(tmp_path: Path) -> None:
     faults = FaultSchedule()
     with world(tmp_path, FaultyDriver(MemoryDriver(), faults)) as w:
         w.type()
-        faults.order(Fault("create_group", "final", when="after"))
-        faults.order(Fault("delete_group", "final", times=None))
+        faults.add_fault(Fault("create_group", "final", when="after"))
+        faults.add_fault(Fault("delete_group", "final", times=None))
         accepted = w.accept_group()
         assert w.finish(accepted).state is FlowState.ROLLBACK_FAILED
         with pytest.raises((Busy, InvalidState)):
@@ -136,8 +136,8 @@ def test_copies_that_no_record_knows_go_with_their_group(tmp_path: Path) -> None
     driver = MemoryDriver()
     with world(tmp_path, FaultyDriver(driver, faults)) as w:
         group_id = w.group_of(2)
-        faults.order(Fault("cut", "final", when="after"))
-        faults.order(Fault("delete_snapshot", "final", times=None))
+        faults.add_fault(Fault("cut", "final", when="after"))
+        faults.add_fault(Fault("delete_snapshot", "final", times=None))
         accepted = w.accept_cgsnapshot(group_id)
         assert w.finish(accepted).state is FlowState.ROLLBACK_FAILED
         flow_actions.abandon(w.runtime, CALLER, accepted.flow_id, reason="a drill")
@@ -146,8 +146,8 @@ def test_copies_that_no_record_knows_go_with_their_group(tmp_path: Path) -> None
         w.make(w.delete_cgsnapshot(accepted.resource_id))
         assert w.faults() == []
         # Also those whose rows are gone, as after a skipped step.
-        faults.order(Fault("cut", "final", when="after"))
-        faults.order(Fault("delete_snapshot", "final", times=None))
+        faults.add_fault(Fault("cut", "final", when="after"))
+        faults.add_fault(Fault("delete_snapshot", "final", times=None))
         skipped = w.accept_cgsnapshot(group_id)
         flow = w.finish(skipped)
         while flow.state is FlowState.ROLLBACK_FAILED:

@@ -15,7 +15,7 @@ def test_a_rolled_back_member_does_not_keep_the_group_from_being_cut(tmp_path: P
     driver = FaultyDriver(MemoryDriver(), faults)
     with world(tmp_path, driver) as w:
         group_id = w.group_of(2)
-        faults.order(Fault("create_volume", "final"))
+        faults.add_fault(Fault("create_volume", "final"))
         failed = w.accept_volume(group_id)
         assert w.finish(failed).state is FlowState.REVERTED
         cgsnapshot_id = w.make(w.accept_cgsnapshot(group_id))

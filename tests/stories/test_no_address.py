@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cgflow.drivers.fault_injection.faulty_driver import Fault, FaultSchedule, with_faults
+from cgflow.drivers.fault_injection.faulty_driver import Fault, FaultSchedule, wrap_with_faults
 from cgflow.drivers.memory.driver import MemoryDriver
 from cgflow.status import FlowState, Status
 from flows.runtime import Accepted
@@ -22,12 +22,12 @@ ASK: dict[str, Callable[[World, str, str], Accepted]] = {
 @pytest.mark.parametrize("call", ASK)
 def test_a_change_that_is_refused_leaves_nothing_held(tmp_path: Path, call: str) -> None:
     faults = FaultSchedule()
-    with world(tmp_path, with_faults(MemoryDriver(), faults)) as w:
+    with world(tmp_path, wrap_with_faults(MemoryDriver(), faults)) as w:
         group_id = w.group_of(2)
         volume_id = w.all("volume")[0].id
         before = w.state()
-        faults.order(Fault(call, "final"))
-        faults.order(Fault("connection", "final", times=None))
+        faults.add_fault(Fault(call, "final"))
+        faults.add_fault(Fault("connection", "final", times=None))
         flow = w.finish(ASK[call](w, group_id, volume_id))
         faults.clear()
         assert flow.state is FlowState.REVERTED, flow.leftovers
@@ -43,14 +43,14 @@ def test_an_undo_that_leaves_it_otherwise_is_seen(
     """The call takes effect and its undo falsely reports success; no address reveals the difference."""
     driver = MemoryDriver()
     faults = FaultSchedule()
-    with world(tmp_path, with_faults(driver, faults)) as w:
+    with world(tmp_path, wrap_with_faults(driver, faults)) as w:
         group_id = w.group_of(2)
         volume_id = w.all("volume")[0].id
         monkeypatch.setattr("cgflow.engine.conductor.UNDO_ATTEMPTS", 0)
         # The call takes effect and raises; its undo reports success and does nothing.
-        faults.order(Fault(call, "final", when="after"))
-        faults.order(Fault(call, "lie", nth=2))
-        faults.order(Fault("connection", "final", times=None))
+        faults.add_fault(Fault(call, "final", when="after"))
+        faults.add_fault(Fault(call, "lie", nth=2))
+        faults.add_fault(Fault("connection", "final", times=None))
         flow = w.finish(ASK[call](w, group_id, volume_id))
         faults.clear()
         assert flow.state is FlowState.ROLLBACK_FAILED

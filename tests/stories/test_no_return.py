@@ -27,9 +27,9 @@ class EmptyList(list[Point]):
 
 def cancelled_in(w: World, faults: FaultSchedule, accepted: Accepted) -> FlowState:
     """Cancel a flow while it hangs in the scheduled fault, release it, and return its final state."""
-    assert faults.await_fired(1, 10)
+    assert faults.await_firings(1, 10)
     flow_actions.cancel(w.runtime, CALLER, accepted.flow_id, reason="a change of mind")
-    faults.release()
+    faults.release_hanging_calls()
     return w.finish(accepted).state
 
 
@@ -43,7 +43,7 @@ def test_a_delete_of_which_all_is_gone_is_done(tmp_path: Path, call: str, is_lat
     faults = FaultSchedule()
     with world(tmp_path, FaultyDriver(MemoryDriver(), faults)) as w:
         group_id = w.group_of(1)
-        faults.order(Fault(call, "hang", when="after"))
+        faults.add_fault(Fault(call, "hang", when="after"))
         state = cancelled_in(w, faults, w.delete_group(group_id))
         assert state is (FlowState.SUCCESS if is_late else FlowState.REVERTED)
         assert (w.faults(), len(w.all("consistencygroup"))) == ([], 0 if is_late else 1)
@@ -54,7 +54,7 @@ def test_what_is_not_yet_put_back_for_good_is_given_back(tmp_path: Path, operati
     faults = FaultSchedule()
     with world(tmp_path, FaultyDriver(MemoryDriver(), faults)) as w:
         target = SCRIPTS[operation].arrange(w)
-        faults.order(Fault("restore", "hang", when="after"))
+        faults.add_fault(Fault("restore", "hang", when="after"))
         assert cancelled_in(w, faults, SCRIPTS[operation].act(w, target)) is FlowState.REVERTED
         assert (w.faults(), NEW in held(w)) == ([], True)
 
@@ -64,11 +64,11 @@ def test_what_is_put_back_for_good_is_not_cancelled(tmp_path: Path, operation: s
     faults = FaultSchedule()
     with world(tmp_path, FaultyDriver(MemoryDriver(), faults)) as w:
         target = SCRIPTS[operation].arrange(w)
-        faults.order(Fault("finish_restore", "hang", when="before"))
+        faults.add_fault(Fault("finish_restore", "hang", when="before"))
         accepted = SCRIPTS[operation].act(w, target)
         with pytest.raises(InvalidState, match="committed its change"):
             cancelled_in(w, faults, accepted)
-        faults.release()
+        faults.release_hanging_calls()
         assert w.finish(accepted).state is FlowState.SUCCESS
         assert (w.faults(), OLD in held(w)) == ([], True)
 
@@ -99,10 +99,10 @@ def test_a_flow_that_goes_on_is_not_given_up(tmp_path: Path) -> None:
     faults = FaultSchedule()
     with world(tmp_path, FaultyDriver(MemoryDriver(), faults)) as w:
         target = SCRIPTS["volume.revert"].arrange(w)
-        faults.order(Fault("finish_restore", "hang", when="before"))
+        faults.add_fault(Fault("finish_restore", "hang", when="before"))
         accepted = SCRIPTS["volume.revert"].act(w, target)
-        assert faults.await_fired(1, 10)
+        assert faults.await_firings(1, 10)
         with pytest.raises(InvalidState, match="goes on failing"):
             flow_actions.abandon(w.runtime, CALLER, accepted.flow_id, reason="too slow")
-        faults.release()
+        faults.release_hanging_calls()
         assert w.finish(accepted).state is FlowState.SUCCESS

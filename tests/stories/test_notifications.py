@@ -136,7 +136,7 @@ def test_a_failure_is_told_with_its_reason_s143(tmp_path: Path, listener: Listen
     with world(tmp_path, FaultyDriver(MemoryDriver(), faults)) as w:
         group_id = w.group_of(1)
         listener.take()
-        faults.order(Fault("cut", "final"))
+        faults.add_fault(Fault("cut", "final"))
         assert w.finish(w.accept_cgsnapshot(group_id)).state is FlowState.REVERTED
         heard = list(listener.heard)
         assert [event for event, _ in told(listener)] == [
@@ -160,7 +160,7 @@ def test_of_a_delete_that_fails_each_member_is_told_of_as_it_is(tmp_path: Path, 
         cgsnapshot_id = w.make(w.accept_cgsnapshot(w.group_of(2)))
         stays = w.all("snapshot")[0].id
         listener.take()
-        faults.order(Fault("delete_snapshot", "final", times=None, target=stays))
+        faults.add_fault(Fault("delete_snapshot", "final", times=None, target=stays))
         assert w.finish(w.delete_cgsnapshot(cgsnapshot_id)).state is FlowState.REVERTED
         faults.clear()
         assert told(listener) == [
@@ -180,8 +180,8 @@ def test_a_failed_rollback_that_is_tried_again_is_told_once(
     monkeypatch.setattr(conductor, "UNDO_PAUSE_S", 3600)
     with world(tmp_path, FaultyDriver(MemoryDriver(), faults)) as w:
         w.type()
-        faults.order(Fault("create_group", "ambiguous", when="after"))
-        faults.order(Fault("delete_group", "final", times=None))
+        faults.add_fault(Fault("create_group", "ambiguous", when="after"))
+        faults.add_fault(Fault("delete_group", "final", times=None))
         accepted = w.accept_group()
         assert w.finish(accepted).state is FlowState.ROLLBACK_FAILED
         faults.clear()
@@ -202,8 +202,8 @@ def test_the_last_automatic_retry_of_an_undo_is_announced_when_it_fails(
     failed = ("consistencygroup.create.error", "error")
     with world(tmp_path, FaultyDriver(MemoryDriver(), faults)) as w:
         w.type()
-        faults.order(Fault("create_group", "ambiguous", when="after"))
-        faults.order(Fault("delete_group", "final", times=None))
+        faults.add_fault(Fault("create_group", "ambiguous", when="after"))
+        faults.add_fault(Fault("delete_group", "final", times=None))
         accepted = w.accept_group()
         announced, logged = [], []
         for _ in range(3):

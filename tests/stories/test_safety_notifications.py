@@ -50,7 +50,7 @@ def test_a_failed_revert_notifies_of_its_safety_cgsnapshot(
     with world(tmp_path, FaultyDriver(MemoryDriver(), faults)) as w:
         cgsnapshot_id = w.make(w.accept_cgsnapshot(w.group_of(1)))
         listener.take()
-        faults.order(Fault(call, "final", when=when))
+        faults.add_fault(Fault(call, "final", when=when))
         assert w.finish(w.revert_group(cgsnapshot_id, safety="before")).state is FlowState.REVERTED
         heard = list(listener.heard)
         assert told(listener) == sorted(
@@ -74,7 +74,7 @@ def test_a_revert_that_fails_behind_its_commit_keeps_its_safety_cgsnapshot(
     with world(tmp_path, FaultyDriver(MemoryDriver(), faults)) as w:
         cgsnapshot_id = w.make(w.accept_cgsnapshot(w.group_of(1)))
         listener.take()
-        faults.order(Fault("finish_restore", "final"))
+        faults.add_fault(Fault("finish_restore", "final"))
         assert w.finish(w.revert_group(cgsnapshot_id, safety="before")).state is FlowState.SUCCESS
         assert told(listener) == sorted(
             [

@@ -31,7 +31,7 @@ from cgflow.db.database import Database
 from cgflow.db.models import Flow
 from cgflow.db.repositories import flow as rows
 from cgflow.db.repositories.registry import REPOSITORIES
-from cgflow.drivers.fault_injection.faulty_driver import with_faults
+from cgflow.drivers.fault_injection.faulty_driver import wrap_with_faults
 from cgflow.drivers.memory.driver import MemoryDriver
 from cgflow.engine import backoff, conductor, outcome
 from cgflow.engine import flow_actions as engine_actions
@@ -105,7 +105,7 @@ def opened(job: Job, moments: Moments) -> Iterator[World]:
         conf.set_override("max_flows", 1, group="engine")
         conf.set_override("max_steps", 1, group="engine")
     database = CrashingDatabase(database_url(job), moments)
-    driver = with_faults(MemoryDriver(state_file=folder / "memory.journal"), CrashingCalls(moments))
+    driver = wrap_with_faults(MemoryDriver(state_file=folder / "memory.journal"), CrashingCalls(moments))
     service = flows.service.Service(conf, database, {HOST: driver})
     service.start()
     try:

@@ -46,18 +46,18 @@ class Recording(FaultSchedule):
         super().__init__()
         self.made: Counter[str] = Counter()
 
-    def meet(self, call: str, when: When, ids: tuple[str, ...]) -> Fault | None:
+    def apply_due_fault(self, call: str, when: When, ids: tuple[str, ...]) -> Fault | None:
         # Reports are requested by a timer, not by flows.
         if when == "before" and call != "report":
             self.made[call] += 1
-        return super().meet(call, when, ids)
+        return super().apply_due_fault(call, when, ids)
 
     def begin(self, *faults: Fault) -> None:
         """Forget the recorded calls and the scheduled faults, and schedule these faults."""
         self.clear()
         self.made.clear()
         for fault in faults:
-            self.order(fault)
+            self.add_fault(fault)
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ from cgflow.drivers.contract import (
     SupportsFencing,
     VolumeSpec,
 )
-from cgflow.drivers.contract.cut_evidence import CutLevel, CutTimer, capabilities, evidence
+from cgflow.drivers.contract.cut_evidence import CutLevel, CutTimer, capabilities_of_level, evidence
 from cgflow.drivers.memory.state import GIB
 from cgflow.errors import FinalDriverError, SessionFenced
 
@@ -71,7 +71,7 @@ class FolderDriver(StorageDriver, GroupSnapshots, Cloning, Regrouping, Restoring
 
     def report(self) -> Report:
         self._check()
-        facts: JSON = {**capabilities(CutLevel.CRASH), "volume_backend_name": "folder"}
+        facts: JSON = {**capabilities_of_level(CutLevel.CRASH), "volume_backend_name": "folder"}
         return Report(1000, 1000, 0, thin=True, max_over_subscription_ratio=20, capabilities=facts)
 
     def create_group(self, group_id: str) -> None:
@@ -115,7 +115,7 @@ class FolderDriver(StorageDriver, GroupSnapshots, Cloning, Regrouping, Restoring
 
     def cut(self, cgsnapshot_id: str, group_id: str | None, snapshots: list[SnapshotSpec]) -> JSON:
         self._check()
-        began = CutTimer.now()
+        began = CutTimer.start()
         for snapshot in snapshots:
             if self._get("snapshots", snapshot.id) is None:
                 raise FinalDriverError(f"snapshot {snapshot.id} is not prepared")

@@ -16,7 +16,7 @@ def served(bench: Bench, export: VolumeSpec | SnapshotSpec) -> Path:
 
 def server_of(bench: Bench, name: str) -> int | None:
     found = StateDir(bench.state_dir).mounts
-    return found.process(name) if found.is_served(name) else None
+    return found.pid_of(name) if found.is_served(name) else None
 
 
 def server(bench: Bench, name: str) -> int:

@@ -146,7 +146,7 @@ class CrashingCalls(FaultSchedule):
         super().__init__()
         self._moments = moments
 
-    def meet(self, call: str, when: When, ids: tuple[str, ...]) -> Fault | None:
+    def apply_due_fault(self, call: str, when: When, ids: tuple[str, ...]) -> Fault | None:
         """Count the moment; inject no fault."""
         self._moments.meet(f"{when} call {call}")
         return None

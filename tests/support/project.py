@@ -189,7 +189,7 @@ class Project:
         return {folder.name: len(list(folder.glob("*.qcow2"))) for folder in homes.iterdir()}
 
     def _layers_known(self) -> dict[str, int]:
-        return {id_: len(home.layers()) for id_, home in self.homes().items()}
+        return {id_: len(home.layers_in_daemon()) for id_, home in self.homes().items()}
 
     def claims(self) -> list[str]:
         """Return every claim of a flow, read directly from the database."""

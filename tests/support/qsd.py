@@ -13,7 +13,7 @@ import pytest
 from cgflow.drivers.contract import Connection, SnapshotSpec, VolumeSpec
 from cgflow.drivers.qsd.driver import QsdDriver
 from cgflow.drivers.qsd.home import manifest_file
-from cgflow.drivers.qsd.home.home import untraced
+from cgflow.drivers.qsd.home.home import ignore_trace_point
 from cgflow.drivers.qsd.home.state_dir import StateDir
 from cgflow.drivers.qsd.model.records import Manifest
 from cgflow.drivers.qsd.qemu import daemon_process
@@ -47,7 +47,7 @@ class Bench:
     def start(self, trace: Callable[[str], None] | None = None) -> QsdDriver:
         """Stop the current driver and start a new one, as the next process would."""
         self.driver.stop()
-        self.driver = QsdDriver(self.state_dir, trace=trace or untraced, **self.options)
+        self.driver = QsdDriver(self.state_dir, trace=trace or ignore_trace_point, **self.options)
         self.driver.start()
         return self.driver
 
@@ -92,7 +92,9 @@ class Bench:
     def kill_daemon(self, home_id: str) -> None:
         """Kill the daemon of a home, and return when it is dead."""
         folder = self.state_dir / "homes" / home_id
-        found = daemon_process.find(folder, StateDir(self.state_dir).sockets(home_id), lambda: None)
+        found = daemon_process.connect_if_running(
+            folder, StateDir(self.state_dir).sockets(home_id), lambda: None
+        )
         assert found is not None
         os.kill(found.record.pid, signal.SIGKILL)
         found.disconnect()
@@ -103,13 +105,15 @@ class Bench:
         self.hang_up()
         self.driver.stop()
         files = StateDir(self.state_dir).mounts
-        for name in files.wanted():
+        for name in files.wanted_exports():
             files.remove(name)
         homes = self.state_dir / "homes"
         for folder in homes.iterdir() if homes.exists() else []:
             if not folder.is_dir():
                 continue
-            found = daemon_process.find(folder, StateDir(self.state_dir).sockets(folder.name), lambda: None)
+            found = daemon_process.connect_if_running(
+                folder, StateDir(self.state_dir).sockets(folder.name), lambda: None
+            )
             if found is not None:
                 found.quit()
         shutil.rmtree(self.root)

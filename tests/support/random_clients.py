@@ -58,7 +58,7 @@ class Client:
 
     def _do(self, ask: Callable[[], Accepted]) -> str:
         if self._faults is not None and self._random.random() < 0.15:
-            self._faults.order(Fault(self._random.choice(FAILING), "final", when="after"))
+            self._faults.add_fault(Fault(self._random.choice(FAILING), "final", when="after"))
         try:
             accepted = ask()
         except CgflowError as refused:

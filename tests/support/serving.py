@@ -86,7 +86,7 @@ class Served:
             self.kill()
         for folder in self.state_dir.glob("*/files"):
             files = StateDir(folder.parent).mounts
-            for name in files.wanted():
+            for name in files.wanted_exports():
                 files.remove(name)
         for manifest in self.state_dir.glob("qsd/homes/*/manifest.json"):
             end_daemon(manifest.parent)

@@ -50,7 +50,7 @@ class Stage:
         modern.post(f"/attachments/{self.attachment_id}/action", {"os-complete": {}})
         kept = modern.post("/attachments", {"attachment": {"volume_uuid": modern.volume()}})
         self.reserved_id = kept.json["attachment"]["id"]
-        faults.order(Fault("create_volume", "final"))
+        faults.add_fault(Fault("create_volume", "final"))
         failed = modern.post("/volumes", {"volume": {"size": 1}})
         self.failed_id = failed.json["volume"]["id"]
         modern.flow(failed)

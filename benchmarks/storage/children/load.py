@@ -57,7 +57,7 @@ class Calls:
 
     def pause(self):
         """Pause the writers."""
-        self._pause.enter_context(self._writers.paused())
+        self._pause.enter_context(self._writers.pause())
 
     def resume(self):
         """Resume the writers."""

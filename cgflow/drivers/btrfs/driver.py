@@ -21,7 +21,7 @@ from cgflow.drivers.contract import (
     Report,
     StorageDriver,
 )
-from cgflow.drivers.contract.cut_evidence import CutLevel, capabilities
+from cgflow.drivers.contract.cut_evidence import CutLevel, capabilities_of_level
 from cgflow.errors import ConfigError, DriverError, FinalDriverError
 
 OPTIONS: list[cfg.Opt] = [
@@ -89,7 +89,7 @@ class BtrfsDriver(
             thin=True,
             max_over_subscription_ratio=self._ratio,
             capabilities={
-                **capabilities(CutLevel.CRASH),
+                **capabilities_of_level(CutLevel.CRASH),
                 "cut_promise": PROMISE,
                 "thin_provisioning_support": True,
                 "online_extend_support": True,

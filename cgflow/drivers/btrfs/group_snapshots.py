@@ -88,7 +88,7 @@ class BtrfsGroupSnapshots(BtrfsBase, GroupSnapshots):
 
     def _take_cut(self, intent: Intent, home: str, cgsnapshot_id: str, members: dict[str, str]) -> JSON:
         self._layout.trace("cut:before-snapshot")
-        began = CutTimer.now()
+        began = CutTimer.start()
         self._layout.snapshot_live(home, cgsnapshot_id)
         cut_evidence = evidence(MECHANISM, len(members), began, promise=PROMISE)
         self._layout.trace("cut:after-snapshot")

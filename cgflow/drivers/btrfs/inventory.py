@@ -62,7 +62,7 @@ class BtrfsInventory(BtrfsBase, SupportsDetailedInventory):
                 if v.id in inventory.volumes
             },
             {
-                copy.spec.id: SnapshotDetails.of(copy.spec, cuts.get(copy.spec.cgsnapshot_id))
+                copy.spec.id: SnapshotDetails.from_spec(copy.spec, cuts.get(copy.spec.cgsnapshot_id))
                 for copy in copies
                 if copy.spec.id in inventory.snapshots
             },

@@ -66,7 +66,7 @@ class EventLog:
                 if self.path.stat().st_size != found:
                     os.truncate(self.path, found)
                 self._length, self._synced = found, 0
-            self._file = self._close_with_instance(open_file(self.path, os.O_WRONLY | os.O_APPEND))
+            self._file = self._close_on_finalization(open_file(self.path, os.O_WRONLY | os.O_APPEND))
             self._reserve_ballast()
         except OSError as error:
             self.close()
@@ -82,7 +82,7 @@ class EventLog:
         """
         if self._file is None:
             raise FinalDriverError(f"the {self._owner} on {self.path} has not been started")
-        line = _line(event)
+        line = _encode_line(event)
         reason = self._write(self._file, line)
         if reason is not None and releasing and self._ballast.exists():
             self._ballast.unlink()
@@ -156,7 +156,7 @@ class EventLog:
         return reason
 
     def _lock(self) -> None:
-        lock = self._close_with_instance(open_file(f"{self.path}.lock", os.O_RDWR | os.O_CREAT))
+        lock = self._close_on_finalization(open_file(f"{self.path}.lock", os.O_RDWR | os.O_CREAT))
         try:
             fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except (BlockingIOError, PermissionError) as error:
@@ -183,8 +183,8 @@ class EventLog:
         aside = self.path.with_name(f"{self.path.name}.new")
         try:
             with open(aside, "wb", opener=open_file) as file:
-                file.write(_line(self._header))
-                file.writelines(_line(event) for event in events)
+                file.write(_encode_line(self._header))
+                file.writelines(_encode_line(event) for event in events)
                 length = file.tell()
                 file.flush()
                 os.fsync(file.fileno())
@@ -195,11 +195,11 @@ class EventLog:
         self._length = self._synced = length
         fsync_folder(self.path.parent)
 
-    def _close_with_instance(self, descriptor: int) -> int:
+    def _close_on_finalization(self, descriptor: int) -> int:
         # An instance that is dropped without close, as after a crash, must not leak its descriptors.
         self._closers.append(weakref.finalize(self, os.close, descriptor))
         return descriptor
 
 
-def _line(event: JSON) -> bytes:
+def _encode_line(event: JSON) -> bytes:
     return json.dumps(event, separators=(",", ":")).encode() + b"\n"

@@ -25,7 +25,7 @@ class Incidents:
             self._count += 1
             self._last.append(Incident(self._count, str(clock.iso(clock.now())), subject, description))
 
-    def last(self) -> tuple[Incident, ...]:
+    def latest(self) -> tuple[Incident, ...]:
         """Return the latest incidents, oldest first."""
         with self._lock:
             return tuple(self._last)

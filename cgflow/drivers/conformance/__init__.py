@@ -20,7 +20,6 @@ from collections.abc import Iterator
 import pytest
 
 from cgflow.drivers.conformance.assertions import Violation
-from cgflow.drivers.conformance.calls import IdempotencyRules, RefusalRules
 from cgflow.drivers.conformance.clones import CloneRules
 from cgflow.drivers.conformance.compactions import CompactionRules
 from cgflow.drivers.conformance.concurrency import ConcurrencyRules
@@ -30,6 +29,7 @@ from cgflow.drivers.conformance.fencing import FencingRules
 from cgflow.drivers.conformance.group_moves import GroupMoveRules
 from cgflow.drivers.conformance.harness import Harness, SharedHarness
 from cgflow.drivers.conformance.host_files import HostFileRules
+from cgflow.drivers.conformance.idempotency_and_refusals import IdempotencyRules, RefusalRules
 from cgflow.drivers.conformance.restarts import RestartRules
 from cgflow.drivers.conformance.restores import RestoreRules
 from cgflow.drivers.conformance.scenario import Scenario

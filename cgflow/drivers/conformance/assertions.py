@@ -32,7 +32,7 @@ def must_succeed(what: str, call: Callable[[], Answer], *, but: type[DriverError
         raise Violation(f"{what} must succeed; it raised {type(error).__name__}: {error}") from error
 
 
-def must_be_final(what: str, call: Callable[[], object]) -> None:
+def must_raise_final_error(what: str, call: Callable[[], object]) -> None:
     """Check that a call raises FinalDriverError. Raises: Violation, if it does not."""
     try:
         call()
@@ -44,7 +44,7 @@ def must_be_final(what: str, call: Callable[[], object]) -> None:
     raise Violation(f"{what} must raise FinalDriverError; it reported success")
 
 
-def must_be_fenced(what: str, call: Callable[[], object]) -> None:
+def must_raise_session_fenced(what: str, call: Callable[[], object]) -> None:
     """Check that a call raises SessionFenced. Raises: Violation, if it does not."""
     try:
         call()

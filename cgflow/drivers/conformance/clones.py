@@ -18,8 +18,8 @@ ZERO = "\0"
 class CloneRules:
     """Rules for volumes that are cloned from snapshots."""
 
-    def test_clone_holds_what_the_snapshot_holds(self, scene: Scenario) -> None:
-        volume, snapshot = _member_with_snapshot(scene)
+    def test_clone_has_content_of_snapshot(self, scene: Scenario) -> None:
+        volume, snapshot = _create_member_with_snapshot(scene)
         clone = scene.clone(snapshot, volume.group_id)
         scene.expect_volume(clone, "A", "a clone holds what the snapshot holds")
         scene.write(clone, "C")
@@ -28,7 +28,7 @@ class CloneRules:
         scene.write(volume, "D")
         scene.expect_volume(clone, "C", "writes to the source do not change a clone")
 
-    def test_clone_needs_all_older_snapshots(self, scene: Scenario) -> None:
+    def test_clone_includes_data_of_older_snapshots(self, scene: Scenario) -> None:
         (volume,) = scene.new_members(1)
         scene.write(volume, "A")
         scene.take_cgsnapshot([volume])
@@ -39,7 +39,7 @@ class CloneRules:
         scene.expect_volume(clone, "A", "a clone holds what is in an older snapshot only", GIB - 4096)
 
     def test_clone_outlives_its_source(self, scene: Scenario) -> None:
-        volume, snapshot = _member_with_snapshot(scene)
+        volume, snapshot = _create_member_with_snapshot(scene)
         clone = scene.clone(snapshot, volume.group_id)
         scene.delete_snapshot(snapshot, "delete_snapshot of the source of a clone")
         scene.expect_volume(clone, "A", "a clone outlives the snapshot")
@@ -50,7 +50,7 @@ class CloneRules:
         scene.expect_volume(clone, "A", "a clone outlives the source and a restart")
 
     def test_clone_into_another_group(self, scene: Scenario) -> None:
-        _, snapshot = _member_with_snapshot(scene)
+        _, snapshot = _create_member_with_snapshot(scene)
         (other,) = scene.new_members(1)
         clone = scene.clone(snapshot, other.group_id)
         snapshots = scene.take_cgsnapshot([other, clone])
@@ -58,7 +58,7 @@ class CloneRules:
         scene.expect_snapshot(snapshots[1], "A", "a clone is cut with its new group")
 
     def test_clone_into_no_group(self, scene: Scenario) -> None:
-        _, snapshot = _member_with_snapshot(scene)
+        _, snapshot = _create_member_with_snapshot(scene)
         clone = scene.clone(snapshot, None)
         scene.expect_volume(clone, "A", "a clone in no group holds what the snapshot holds")
         scene.delete_volume(clone)
@@ -72,7 +72,7 @@ class CloneRules:
         scene.expect_volume(clone, "A", "a clone of a volume in no group holds what the snapshot holds")
 
     def test_clone_larger_than_the_snapshot(self, scene: Scenario) -> None:
-        volume, snapshot = _member_with_snapshot(scene)
+        volume, snapshot = _create_member_with_snapshot(scene)
         clone = scene.clone(snapshot, volume.group_id, 2)
         scene.expect_volume(clone, "A", "a larger clone holds what the snapshot holds")
         scene.expect_volume(clone, ZERO, "a larger clone reads as zeros past the snapshot", GIB)
@@ -85,7 +85,7 @@ class CloneRules:
         )
 
     def test_clone_twice(self, scene: Scenario) -> None:
-        volume, snapshot = _member_with_snapshot(scene)
+        volume, snapshot = _create_member_with_snapshot(scene)
         clone = scene.clone(snapshot, volume.group_id)
         scene.write(clone, "C")
         scene.clone_to(clone, snapshot, "a second clone_volume")
@@ -94,22 +94,22 @@ class CloneRules:
         scene.clone_to(clone, snapshot, "clone_volume again when the snapshot is gone")
         scene.expect_volume(clone, "C", "clone_volume again leaves the volume as it is")
 
-    def test_clone_is_undone(self, scene: Scenario) -> None:
-        volume, snapshot = _member_with_snapshot(scene)
+    def test_clone_is_undone_by_delete_volume(self, scene: Scenario) -> None:
+        volume, snapshot = _create_member_with_snapshot(scene)
         clone = scene.clone(snapshot, volume.group_id)
         scene.delete_volume(clone, "delete_volume of a clone")
         scene.clone_to(clone, snapshot, "clone_volume after its undo")
         scene.expect_volume(clone, "A", "a clone made again holds what the snapshot holds")
 
     def test_clone_of_an_exported_snapshot(self, scene: Scenario) -> None:
-        volume, snapshot = _member_with_snapshot(scene)
+        volume, snapshot = _create_member_with_snapshot(scene)
         scene.expect_snapshot(snapshot, "A", "an exported snapshot")
         clone = scene.clone(snapshot, volume.group_id)
         scene.expect_snapshot(snapshot, "A", "a snapshot stays exported while it is cloned")
         scene.expect_volume(clone, "A", "a clone of an exported snapshot")
 
-    def test_clone_that_is_refused(self, scene: Scenario) -> None:
-        volume, snapshot = _member_with_snapshot(scene)
+    def test_invalid_clones_are_refused(self, scene: Scenario) -> None:
+        volume, snapshot = _create_member_with_snapshot(scene)
         scene.extend(volume, 2)
         (large,) = scene.take_cgsnapshot([volume])
         new, group = str(uuid4()), volume.group_id
@@ -121,16 +121,16 @@ class CloneRules:
             ("clone_volume of a larger snapshot to no group", VolumeSpec(new, 1), large),
             ("clone_volume to an unknown group", VolumeSpec(new, 1, str(uuid4())), snapshot),
         ):
-            scene.refuse(what, partial(scene.cloner.clone_volume, wanted, source))
+            scene.expect_refusal(what, partial(scene.cloning_driver.clone_volume, wanted, source))
         prepared = SnapshotSpec(str(uuid4()), volume.id, str(uuid4()), group)
         scene.prepare(prepared)
-        clone = partial(scene.cloner.clone_volume, VolumeSpec(new, 2, group), prepared)
-        scene.refuse("clone_volume of a snapshot that is not cut", clone)
+        clone = partial(scene.cloning_driver.clone_volume, VolumeSpec(new, 2, group), prepared)
+        scene.expect_refusal("clone_volume of a snapshot that is not cut", clone)
 
 
-def _member_with_snapshot(scene: Scenario) -> tuple[VolumeSpec, SnapshotSpec]:
+def _create_member_with_snapshot(scene: Scenario) -> tuple[VolumeSpec, SnapshotSpec]:
     """Return a member that holds B, and a snapshot of it that holds A."""
-    scene.cloner  # noqa: B018 - skips here if the driver cannot clone
+    scene.cloning_driver  # noqa: B018 - skips here if the driver cannot clone
     (volume,) = scene.new_members(1)
     scene.write(volume, "A")
     (snapshot,) = scene.take_cgsnapshot([volume])

@@ -22,17 +22,17 @@ DEADLINE_S = 60.0
 class ConcurrencyRules:
     """Rules for concurrent calls: the driver serialises what it must."""
 
-    def test_members_prepared_at_once(self, scene: Scenario) -> None:
+    def test_members_are_prepared_concurrently(self, scene: Scenario) -> None:
         members = scene.new_members(12)
         for volume in members:
             scene.write(volume, "A", 0)
         snapshots = new_snapshot_specs(members)
-        cutter = scene.cutter
+        cutter = scene.group_snapshot_driver
         run_in_parallel(
             "prepare of 12 members at once", [partial(cutter.prepare, snapshot) for snapshot in snapshots]
         )
-        scene.add_prepared(snapshots)
-        scene.check("prepare of 12 members at once")
+        scene.add_prepared_snapshots(snapshots)
+        scene.check_inventory("prepare of 12 members at once")
         scene.cut(snapshots)
         for snapshot in snapshots[::5]:
             scene.expect_snapshot(snapshot, "A", "a member prepared with others at once", 0)
@@ -40,13 +40,13 @@ class ConcurrencyRules:
             "delete_snapshot of 12 at once",
             [partial(cutter.delete_snapshot, snapshot) for snapshot in snapshots],
         )
-        scene.forget_deleted(snapshots)
-        scene.check("delete_snapshot of 12 at once")
+        scene.forget_deleted_snapshots(snapshots)
+        scene.check_inventory("delete_snapshot of 12 at once")
 
-    def test_same_call_at_once(self, scene: Scenario) -> None:
+    def test_same_call_made_concurrently(self, scene: Scenario) -> None:
         (volume,) = scene.new_members(1)
         (snapshot,) = new_snapshot_specs([volume])
-        driver, cutter = scene.driver, scene.cutter
+        driver, cutter = scene.driver, scene.group_snapshot_driver
         run_in_parallel("the same create_volume at once", [lambda: driver.create_volume(volume)] * 6)
         run_in_parallel("the same prepare at once", [lambda: cutter.prepare(snapshot)] * 6)
         scene.prepare(snapshot)
@@ -54,7 +54,7 @@ class ConcurrencyRules:
             "the same cut at once",
             [lambda: cutter.cut(snapshot.cgsnapshot_id, snapshot.group_id, [snapshot])] * 6,
         )
-        scene.check("the same cut at once")
+        scene.check_inventory("the same cut at once")
         run_in_parallel("the same export_snapshot at once", [lambda: cutter.export_snapshot(snapshot)] * 6)
         scene.export(snapshot)
         run_in_parallel("the same delete_snapshot at once", [lambda: cutter.delete_snapshot(snapshot)] * 6)
@@ -62,9 +62,9 @@ class ConcurrencyRules:
         run_in_parallel("the same delete_volume at once", [lambda: driver.delete_volume(volume)] * 6)
         scene.delete_volume(volume)
 
-    def test_groups_at_once(self, scene: Scenario) -> None:
+    def test_groups_are_used_concurrently(self, scene: Scenario) -> None:
         harness = scene.harness
-        scene.cutter  # noqa: B018 - skips here, not in a thread, if the driver cannot cut
+        scene.group_snapshot_driver  # noqa: B018 - skips here, not in a thread, if the driver cannot cut
 
         def live(number: int) -> None:
             own = Scenario(harness, is_alone=False)
@@ -81,9 +81,9 @@ class ConcurrencyRules:
             own.delete_group(members[0].group_id or "")
 
         run_in_parallel("the life of four groups at once", [partial(live, number) for number in range(4)])
-        scene.check("the life of four groups at once")
+        scene.check_inventory("the life of four groups at once")
 
-    def test_clients_work_while_snapshots_go(self, scene: Scenario) -> None:
+    def test_clients_write_while_snapshots_are_deleted(self, scene: Scenario) -> None:
         members = scene.new_members(2)
         taken = [scene.take_cgsnapshot(members) for _ in range(3)]
         leaving = threading.Event()
@@ -91,7 +91,9 @@ class ConcurrencyRules:
 
         def client(number: int) -> None:
             while not leaving.is_set():
-                scene.harness.write(members[number], written[number] * SECTOR, _sector(written[number]))
+                scene.harness.write(
+                    members[number], written[number] * SECTOR, _numbered_sector(written[number])
+                )
                 written[number] += 1
 
         def remove() -> None:
@@ -107,13 +109,13 @@ class ConcurrencyRules:
             for first in range(0, count, 1024):
                 numbers = range(first, min(count, first + 1024))
                 piece = scene.harness.read(volume, first * SECTOR, len(numbers) * SECTOR)
-                wanted = b"".join(map(_sector, numbers))
+                wanted = b"".join(map(_numbered_sector, numbers))
                 expect(
                     piece == wanted, "a write acknowledged while snapshots of the volume were deleted is lost"
                 )
 
 
-def _sector(number: int) -> bytes:
+def _numbered_sector(number: int) -> bytes:
     return f"{number:016}".encode() * (SECTOR // 16)
 
 

@@ -19,14 +19,14 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 
-from cgflow.drivers.conformance.assertions import Violation, expect, must_be_final, must_succeed
+from cgflow.drivers.conformance.assertions import Violation, expect, must_raise_final_error, must_succeed
 from cgflow.drivers.conformance.scenario import Scenario, new_snapshot_specs
 from cgflow.drivers.conformance.write_order_checker import (
     DEADLINE_S,
     Finding,
     OrderedWriters,
     Progress,
-    check,
+    check_snapshots,
 )
 from cgflow.drivers.contract import JSON, GroupSnapshots, SnapshotSpec, VolumeSpec
 from cgflow.drivers.contract.cut_evidence import CUT_LEVEL, GROUP_SUPPORT, CutLevel, parse_level
@@ -66,7 +66,7 @@ class CutRules:
         for snapshot in snapshots:
             scene.expect_snapshot(snapshot, "B", "the cut is the instant, not prepare")
 
-    def test_cut_with_one_member_unprepared_cuts_none(self, scene: Scenario) -> None:
+    def test_cut_with_unprepared_member_is_refused(self, scene: Scenario) -> None:
         members = scene.new_members(3)
         snapshots = new_snapshot_specs(members)
         for volume in members:
@@ -74,10 +74,15 @@ class CutRules:
         # The unprepared member is last: a driver that cuts one member after the other has then cut the rest.
         for snapshot in snapshots[:2]:
             scene.prepare(snapshot)
-        cut = partial(scene.cutter.cut, snapshots[0].cgsnapshot_id, snapshots[0].group_id, snapshots)
-        scene.refuse("cut with a member that is not prepared", cut)
+        cut = partial(
+            scene.group_snapshot_driver.cut, snapshots[0].cgsnapshot_id, snapshots[0].group_id, snapshots
+        )
+        scene.expect_refusal("cut with a member that is not prepared", cut)
         for snapshot in snapshots:
-            must_be_final("snapshot of a member of a refused cut", partial(scene.cutter.snapshot, snapshot))
+            must_raise_final_error(
+                "snapshot of a member of a refused cut",
+                partial(scene.group_snapshot_driver.snapshot, snapshot),
+            )
         for volume in members:
             scene.write(volume, "B")
             scene.expect_volume(volume, "B", "writes go on after a refused cut")
@@ -86,7 +91,7 @@ class CutRules:
         for snapshot in snapshots:
             scene.expect_snapshot(snapshot, "B", "a refused cut has cut no member")
 
-    def test_cgsnapshots_of_one_group_differ(self, scene: Scenario) -> None:
+    def test_each_cgsnapshot_has_its_own_content(self, scene: Scenario) -> None:
         members = scene.new_members(2)
         taken = []
         for letter in "ABC":
@@ -97,7 +102,7 @@ class CutRules:
             for snapshot in snapshots:
                 scene.expect_snapshot(snapshot, letter, "each cgsnapshot holds its own instant")
 
-    def test_cut_leaves_other_groups_alone(self, scene: Scenario) -> None:
+    def test_cut_of_one_group_does_not_cut_another(self, scene: Scenario) -> None:
         members, others = scene.new_members(2), scene.new_members(2)
         waiting = new_snapshot_specs(others)
         for volume, snapshot in zip(others, waiting, strict=True):
@@ -105,9 +110,9 @@ class CutRules:
             scene.prepare(snapshot)
         scene.take_cgsnapshot(members)
         for volume, snapshot in zip(others, waiting, strict=True):
-            must_be_final(
+            must_raise_final_error(
                 "a call of snapshot for a snapshot in a group not cut",
-                partial(scene.cutter.snapshot, snapshot),
+                partial(scene.group_snapshot_driver.snapshot, snapshot),
             )
             scene.write(volume, "B")
         scene.cut(waiting)
@@ -124,7 +129,7 @@ def reports_one_instant(scene: Scenario) -> bool:
 class EvidenceRules:
     """Rules for what a driver reports about its cuts."""
 
-    def test_ability_to_cut_is_reported(self, scene: Scenario) -> None:
+    def test_report_names_the_cut_level(self, scene: Scenario) -> None:
         reported = must_succeed("report", scene.driver.report).capabilities
         level, supports = reported.get(CUT_LEVEL), reported.get(GROUP_SUPPORT)
         can_cut = isinstance(scene.driver, GroupSnapshots)
@@ -138,8 +143,8 @@ class EvidenceRules:
             f"report: {GROUP_SUPPORT} must be {level == CutLevel.CRASH} for this driver, not {supports!r}",
         )
 
-    def test_cut_gives_evidence(self, scene: Scenario) -> None:
-        evidence = _evidence_of_a_cut(scene)
+    def test_cut_returns_evidence(self, scene: Scenario) -> None:
+        evidence = _cut_and_get_evidence(scene)
         must_succeed("cut: evidence as JSON", lambda: json.dumps(evidence))
         for key in ("mechanism", "promise") if "promise" in evidence else ("mechanism",):
             words = evidence.get(key)
@@ -147,8 +152,8 @@ class EvidenceRules:
         members = evidence.get("members")
         expect(members == 2, f"cut: evidence must count 2 members, not {members!r}")
 
-    def test_evidence_tells_the_level_that_is_reported(self, scene: Scenario) -> None:
-        evidence = _evidence_of_a_cut(scene)
+    def test_evidence_has_the_reported_level(self, scene: Scenario) -> None:
+        evidence = _cut_and_get_evidence(scene)
         reported = must_succeed("report", scene.driver.report).capabilities.get(CUT_LEVEL)
         level = evidence.get("level")
         expect(
@@ -156,7 +161,7 @@ class EvidenceRules:
             f"cut: the level of the evidence must be that of the report, {reported!r}, not {level!r}",
         )
 
-    def test_one_member_alone_is_cut_at_one_instant(self, scene: Scenario) -> None:
+    def test_evidence_of_one_member_has_level_crash(self, scene: Scenario) -> None:
         snapshots = new_snapshot_specs(scene.new_members(1))
         for snapshot in snapshots:
             scene.prepare(snapshot)
@@ -167,7 +172,7 @@ class EvidenceRules:
             f"not {level!r}",
         )
 
-    def test_evidence_tells_when_the_cut_was_made_and_how_long_it_took(self, scene: Scenario) -> None:
+    def test_evidence_has_time_and_duration_of_the_cut(self, scene: Scenario) -> None:
         snapshots = new_snapshot_specs(scene.new_members(2))
         for snapshot in snapshots:
             scene.prepare(snapshot)
@@ -179,15 +184,15 @@ class EvidenceRules:
             before <= at <= after,
             f"cut: cut_at must lie within the call, {before} to {after}, and is {at}",
         )
-        took = _number(evidence, "duration_ms")
+        took = _require_number(evidence, "duration_ms")
         expect(
             took <= lasted_ms + SLACK_MS,
             f"cut: duration_ms must not be longer than the call, {lasted_ms:g} ms, and is {took:g}",
         )
 
-    def test_evidence_tells_by_how_much_members_are_apart(self, scene: Scenario) -> None:
-        evidence = _evidence_of_a_cut(scene)
-        skew, took = _number(evidence, "skew_ms"), _number(evidence, "duration_ms")
+    def test_evidence_has_skew_between_members(self, scene: Scenario) -> None:
+        evidence = _cut_and_get_evidence(scene)
+        skew, took = _require_number(evidence, "skew_ms"), _require_number(evidence, "duration_ms")
         expect(
             skew <= took + SLACK_MS,
             f"cut: skew_ms must not be longer than the cut, {took:g} ms, and is {skew:g}",
@@ -197,7 +202,7 @@ class EvidenceRules:
             "cut: members that are cut one after the other are apart: skew_ms must say by how much, not 0",
         )
 
-    def test_evidence_is_told_again(self, scene: Scenario) -> None:
+    def test_repeated_cut_returns_the_same_evidence(self, scene: Scenario) -> None:
         snapshots = new_snapshot_specs(scene.new_members(2))
         for snapshot in snapshots:
             scene.prepare(snapshot)
@@ -217,14 +222,14 @@ def _expect_same_evidence(first: JSON, again: JSON, when: str) -> None:
         )
 
 
-def _evidence_of_a_cut(scene: Scenario) -> JSON:
+def _cut_and_get_evidence(scene: Scenario) -> JSON:
     snapshots = new_snapshot_specs(scene.new_members(2))
     for snapshot in snapshots:
         scene.prepare(snapshot)
     return scene.cut(snapshots)
 
 
-def _number(evidence: JSON, key: str) -> float:
+def _require_number(evidence: JSON, key: str) -> float:
     value = evidence.get(key)
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     expect(is_number and value >= 0, f"cut: {key} must be a number of 0 or more, not {value!r}")  # type: ignore[operator]
@@ -248,7 +253,7 @@ class WriteOrderRules:
 
     def test_cut_keeps_the_order_of_writes(self, scene: Scenario) -> None:
         is_ordered = reports_one_instant(scene)
-        with _writing(scene) as (members, writers):
+        with _write_to_new_members(scene) as (members, writers):
             bad: list[str] = []
             for number in range(CUTS):
                 _await_progress(writers, f"after {number} cuts")
@@ -256,33 +261,33 @@ class WriteOrderRules:
                 for snapshot in snapshots:
                     scene.prepare(snapshot)
                 before = writers.progress()
-                _cut(scene, snapshots)
+                _cut_snapshots(scene, snapshots)
                 after = writers.progress()
                 # These writes must not be in the snapshots; a late snapshot would contain them.
                 _await_progress(writers, "after a cut")
-                with writers.paused():
+                with writers.pause():
                     finding = _check_and_delete(scene, snapshots, before, after)
-                bad.extend((finding if is_ordered else replace(finding, order=0)).faults())
+                bad.extend((finding if is_ordered else replace(finding, order=0)).violations())
         shown = "; ".join(dict.fromkeys(bad))
         rule = "one instant for every member" if is_ordered else "of the time of the call"
         expect(not bad, f"cut must be {rule}; in {CUTS} cuts under load: {shown}")
 
-    def test_cuts_of_single_members_are_seen_not_to_be_one(self, scene: Scenario) -> None:
+    def test_separate_cuts_of_members_are_detected(self, scene: Scenario) -> None:
         """Control: cuts of single members must be detected, or the rule above proves nothing."""
-        with _writing(scene) as (members, writers):
+        with _write_to_new_members(scene) as (members, writers):
             _await_progress(writers, "before the control")
             before = writers.progress()
             snapshots = []
             for volume in members:
                 (snapshot,) = new_snapshot_specs([volume])
                 scene.prepare(snapshot)
-                _cut(scene, [snapshot])
+                _cut_snapshots(scene, [snapshot])
                 snapshots.append(snapshot)
                 # The writes of the second wait depend on those of the first.
                 for _ in range(2):
                     _await_progress(writers, "between two cuts of single members")
             after = writers.progress()
-            with writers.paused():
+            with writers.pause():
                 finding = _check_and_delete(scene, snapshots, before, after)
         expect(
             finding.order > 0,
@@ -292,9 +297,9 @@ class WriteOrderRules:
 
 
 @contextmanager
-def _writing(scene: Scenario) -> Iterator[tuple[list[VolumeSpec], OrderedWriters]]:
+def _write_to_new_members(scene: Scenario) -> Iterator[tuple[list[VolumeSpec], OrderedWriters]]:
     members = scene.new_members(MEMBERS)
-    scene.cutter  # noqa: B018 - skips here, before anything is written, if the driver cannot cut
+    scene.group_snapshot_driver  # noqa: B018 - skips here, before anything is written, if the driver cannot cut
 
     def write(member: int, offset_bytes: int, data: bytes) -> None:
         must_succeed(
@@ -311,9 +316,11 @@ def _await_progress(writers: OrderedWriters, when: str) -> None:
         raise Violation(f"no {PROGRESS} writes in {DEADLINE_S:g} s {when}: I/O is held")
 
 
-def _cut(scene: Scenario, snapshots: list[SnapshotSpec]) -> None:
+def _cut_snapshots(scene: Scenario, snapshots: list[SnapshotSpec]) -> None:
     first = snapshots[0]
-    must_succeed("cut", lambda: scene.cutter.cut(first.cgsnapshot_id, first.group_id, snapshots))
+    must_succeed(
+        "cut", lambda: scene.group_snapshot_driver.cut(first.cgsnapshot_id, first.group_id, snapshots)
+    )
 
 
 def _check_and_delete(
@@ -324,7 +331,7 @@ def _check_and_delete(
         scene.export(snapshot)
     reads = [partial(scene.harness.read_snapshot, snapshot) for snapshot in snapshots]
     try:
-        finding = check(reads, before, after)
+        finding = check_snapshots(reads, before, after)
     except ValueError as error:
         raise Violation(f"a snapshot holds what was written and nothing else: {error}") from error
     for snapshot in snapshots:

@@ -13,29 +13,33 @@ from cgflow.drivers.contract import DetailedInventory, SnapshotDetails, VolumeDe
 class DetailedInventoryRules:
     """Rules for the details of each object."""
 
-    def test_detail_tells_of_each_object(self, scene: Scenario) -> None:
-        detailer = scene.detailer
+    def test_detail_lists_each_object(self, scene: Scenario) -> None:
+        detailer = scene.detailed_inventory_driver
         lone, (one, other) = scene.new_volume(), scene.new_members(2)
         snapshots = [*scene.take_cgsnapshot([one, other]), scene.take_snapshot(lone)]
         scene.extend(lone, 2, "extend_volume")
-        _compare(must_succeed("detail", detailer.detail), scene, {lone.id: 2}, "after cuts and an extend")
+        _expect_details(
+            must_succeed("detail", detailer.detail), scene, {lone.id: 2}, "after cuts and an extend"
+        )
         scene.export(snapshots[0])
         scene.delete_snapshot(snapshots[1])
         scene.delete_volume(other)
-        _compare(must_succeed("a second detail", detailer.detail), scene, {lone.id: 2}, "after deletes")
+        _expect_details(
+            must_succeed("a second detail", detailer.detail), scene, {lone.id: 2}, "after deletes"
+        )
 
-    def test_detail_tells_where_a_moved_volume_is(self, scene: Scenario) -> None:
-        detailer = scene.detailer
+    def test_detail_has_the_new_group_of_a_moved_volume(self, scene: Scenario) -> None:
+        detailer = scene.detailed_inventory_driver
         (volume,) = scene.new_members(1)
         scene.take_cgsnapshot([volume])
         for group in (scene.new_group(), None):
             volume = scene.move(volume, group)
-            _compare(must_succeed("detail", detailer.detail), scene, {}, f"after a move to {group}")
+            _expect_details(must_succeed("detail", detailer.detail), scene, {}, f"after a move to {group}")
 
 
-def _compare(found: DetailedInventory, scene: Scenario, sizes_gib: dict[str, int], when: str) -> None:
+def _expect_details(found: DetailedInventory, scene: Scenario, sizes_gib: dict[str, int], when: str) -> None:
     """Compare all details with what is expected; ``sizes_gib`` has the volumes that were extended."""
-    wanted = scene.expected()
+    wanted = scene.expected_inventory()
     expect(found.inventory == wanted, f"{when}, detail must hold the inventory; it holds {found.inventory}")
     volumes = {
         spec.id: VolumeDetails(sizes_gib.get(spec.id, spec.size_gib) * GIB, spec.group_id)

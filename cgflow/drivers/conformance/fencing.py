@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from uuid import uuid4
 
-from cgflow.drivers.conformance.assertions import Violation, expect, must_be_fenced, must_succeed
+from cgflow.drivers.conformance.assertions import Violation, expect, must_raise_session_fenced, must_succeed
 from cgflow.drivers.conformance.harness import SharedHarness
 from cgflow.drivers.conformance.scenario import Scenario, new_snapshot_specs
 from cgflow.drivers.contract import GroupSnapshots, StorageDriver, SupportsFencing, VolumeSpec
@@ -21,7 +21,7 @@ DEADLINE_S = 30.0
 class FencingRules:
     """Rules for a second process on the same storage, before and after it is fenced."""
 
-    def test_fenced_session_makes_and_removes_nothing(self, scene: Scenario) -> None:
+    def test_fenced_session_cannot_create_or_delete(self, scene: Scenario) -> None:
         stale, session = driver_in_second_session(scene)
         group, (volume,) = scene.new_group(), scene.new_members(1)
         fence(scene, session)
@@ -41,7 +41,7 @@ class FencingRules:
         expect_fenced(scene, "inventory", stale.inventory)
         expect_fenced(scene, "connection", lambda: stale.connection(volume))
 
-    def test_fenced_session_cuts_nothing(self, scene: Scenario) -> None:
+    def test_fenced_session_cannot_cut(self, scene: Scenario) -> None:
         stale, session = driver_in_second_session(scene)
         members = scene.new_members(2)
         taken, prepared, others = (
@@ -58,8 +58,9 @@ class FencingRules:
         cut = partial(stale.cut, prepared[0].cgsnapshot_id, prepared[0].group_id, prepared)
         expect_fenced(scene, "cut", cut)
         for snapshot in prepared:
-            scene.refuse(
-                "snapshot of what a fenced session did not cut", partial(scene.cutter.snapshot, snapshot)
+            scene.expect_refusal(
+                "snapshot of what a fenced session did not cut",
+                partial(scene.group_snapshot_driver.snapshot, snapshot),
             )
         expect_fenced(scene, "snapshot", lambda: stale.snapshot(taken[0]))
         expect_fenced(scene, "export_snapshot", lambda: stale.export_snapshot(taken[0]))
@@ -69,7 +70,7 @@ class FencingRules:
         )
         expect_fenced(scene, "delete_snapshot of a snapshot", lambda: stale.delete_snapshot(taken[0]))
 
-    def test_fence_stops_what_is_in_flight(self, scene: Scenario) -> None:
+    def test_fence_stops_calls_in_flight(self, scene: Scenario) -> None:
         stale, session = driver_in_second_session(scene)
         group = scene.new_group()
         made, ends = threading.Event(), list[str]()
@@ -104,7 +105,7 @@ class FencingRules:
             set(ends) == {"SessionFenced"}, f"a fenced session's calls must raise SessionFenced, not {ends}"
         )
 
-    def test_fence_spares_other_sessions(self, scene: Scenario) -> None:
+    def test_fence_does_not_affect_other_sessions(self, scene: Scenario) -> None:
         _, session = driver_in_second_session(scene)
         third, _ = driver_in_second_session(scene)
         volume = scene.new_volume(scene.new_group())
@@ -127,7 +128,7 @@ class FencingRules:
         fence(scene, session, "fence of a session that was never opened")
         expect_fenced(scene, "open_session", lambda: unopened.open_session(session))
 
-    def test_fence_is_for_good(self, scene: Scenario) -> None:
+    def test_fence_survives_restarts(self, scene: Scenario) -> None:
         stale, session = driver_in_second_session(scene)
         fence(scene, session)
         scene.restart("after a fence")
@@ -136,7 +137,7 @@ class FencingRules:
             scene, "open_session again", lambda: new_driver_without_session(scene).open_session(session)
         )
 
-    def test_fence_leaves_what_was_made(self, scene: Scenario) -> None:
+    def test_fence_keeps_objects_of_the_session(self, scene: Scenario) -> None:
         stale, session = driver_in_second_session(scene)
         group, volume = scene.new_group(), VolumeSpec(str(uuid4()), 1)
         must_succeed("create_volume of another session", lambda: stale.create_volume(volume))
@@ -145,7 +146,7 @@ class FencingRules:
         scene.delete_volume(volume)
         scene.delete_group(group)
 
-    def test_fenced_session_fences_nobody(self, scene: Scenario) -> None:
+    def test_fenced_session_cannot_fence(self, scene: Scenario) -> None:
         stale, session = driver_in_second_session(scene)
         third, other = driver_in_second_session(scene)
         fence(scene, session)
@@ -182,5 +183,5 @@ def fence(scene: Scenario, session: str, what: str = "fence", *, by: StorageDriv
 
 def expect_fenced(scene: Scenario, what: str, call: Callable[[], object]) -> None:
     """Check that a call of a fenced session raises SessionFenced and changes nothing."""
-    must_be_fenced(f"{what} by a fenced session", call)
-    scene.check(f"{what} by a fenced session")
+    must_raise_session_fenced(f"{what} by a fenced session", call)
+    scene.check_inventory(f"{what} by a fenced session")

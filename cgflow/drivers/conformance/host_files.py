@@ -11,14 +11,14 @@ from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
-from cgflow.drivers.conformance.assertions import Violation, expect, must_be_final, must_succeed
+from cgflow.drivers.conformance.assertions import Violation, expect, must_raise_final_error, must_succeed
 from cgflow.drivers.conformance.scenario import (
     GIB,
     PIECE_BYTES,
     WRITE_OFFSETS,
     Scenario,
     new_snapshot_specs,
-    pattern,
+    piece_filled_with,
 )
 from cgflow.drivers.contract import SnapshotSpec, VolumeSpec
 from cgflow.errors import BusyDriverError
@@ -35,52 +35,52 @@ class HostFileRules:
     def test_file_shows_the_volume(self, scene: Scenario) -> None:
         (volume,) = scene.new_members(1)
         scene.write(volume, "A")
-        path = _serve(scene, volume)
+        path = _serve_file(scene, volume)
         size = must_succeed("a look at the file", path.stat).st_size
         expect(size == GIB, f"the file of a volume of {GIB} bytes must have that size, not {size}")
-        _expect_file(path, "A", "the file of a volume")
+        _expect_file_content(path, "A", "the file of a volume")
         scene.write(volume, "B")
-        _expect_file(path, "B", "the file of a volume that another client has written")
+        _expect_file_content(path, "B", "the file of a volume that another client has written")
 
-    def test_write_through_a_file_is_a_write_to_the_volume(self, scene: Scenario) -> None:
+    def test_write_to_file_reaches_the_volume(self, scene: Scenario) -> None:
         (volume,) = scene.new_members(1)
-        _write(_serve(scene, volume), "A")
+        _write_durably(_serve_file(scene, volume), "A")
         scene.expect_volume(volume, "A", "what was written through the file")
 
-    def test_what_is_durable_in_a_file_is_durable_in_the_volume(self, scene: Scenario) -> None:
+    def test_fsync_of_file_makes_volume_durable(self, scene: Scenario) -> None:
         (volume,) = scene.new_members(1)
-        _write(_serve(scene, volume), "A")
+        _write_durably(_serve_file(scene, volume), "A")
         scene.restart("after fsync of a file")
         scene.expect_volume(volume, "A", "what fsync of the file made durable, after a restart")
 
     def test_file_outlives_a_restart(self, scene: Scenario) -> None:
         (volume,) = scene.new_members(1)
-        path = _serve(scene, volume)
+        path = _serve_file(scene, volume)
         scene.write(volume, "A")
         scene.restart("with a volume that is a file")
-        _expect_file(path, "A", "a file must outlive a restart of the driver")
-        again = _serve(scene, volume, "serve_file after a restart")
+        _expect_file_content(path, "A", "a file must outlive a restart of the driver")
+        again = _serve_file(scene, volume, "serve_file after a restart")
         expect(again == path, f"serve_file after a restart must tell of the same file: {path}, then {again}")
 
     def test_serve_file_twice(self, scene: Scenario) -> None:
         (volume,) = scene.new_members(1)
-        path = _serve(scene, volume)
-        _write(path, "A")
-        again = _serve(scene, volume, "a second serve_file")
+        path = _serve_file(scene, volume)
+        _write_durably(path, "A")
+        again = _serve_file(scene, volume, "a second serve_file")
         expect(again == path, f"a second serve_file must tell of the same file: {path}, then {again}")
-        _expect_file(path, "A", "a file that was served twice")
+        _expect_file_content(path, "A", "a file that was served twice")
         scene.expect_volume(volume, "A", "a second serve_file leaves the volume as it is")
 
     def test_file_is_gone_after_withdraw(self, scene: Scenario) -> None:
         (volume,) = scene.new_members(1)
-        path = _serve(scene, volume)
-        _write(path, "A")
-        _withdraw(scene, volume, path)
-        _withdraw(scene, volume, path, "a second withdraw_file")
+        path = _serve_file(scene, volume)
+        _write_durably(path, "A")
+        _withdraw_file(scene, volume, path)
+        _withdraw_file(scene, volume, path, "a second withdraw_file")
         scene.expect_volume(volume, "A", "withdraw_file leaves the volume as it is")
-        _expect_file(_serve(scene, volume, "serve_file anew"), "A", "a file that is served anew")
+        _expect_file_content(_serve_file(scene, volume, "serve_file anew"), "A", "a file that is served anew")
 
-    def test_withdraw_of_no_file(self, scene: Scenario) -> None:
+    def test_withdraw_of_unserved_file(self, scene: Scenario) -> None:
         (volume,) = scene.new_members(1)
         (snapshot,) = scene.take_cgsnapshot([volume])
         nowhere = VolumeSpec(str(uuid4()), 1, str(uuid4()))
@@ -92,30 +92,32 @@ class HostFileRules:
             new_snapshot_specs([nowhere])[0],
         ):
             what = f"withdraw_file of what was never served ({type(export).__name__})"
-            must_succeed(what, partial(scene.filer.withdraw_file, export))
-            scene.check(what)
+            must_succeed(what, partial(scene.host_file_driver.withdraw_file, export))
+            scene.check_inventory(what)
 
     def test_file_that_is_open_is_not_withdrawn(self, scene: Scenario) -> None:
         (volume,) = scene.new_members(1)
-        path = _serve(scene, volume)
+        path = _serve_file(scene, volume)
         with path.open("rb"):
             try:
-                must_succeed("withdraw_file", lambda: scene.filer.withdraw_file(volume), but=BusyDriverError)
+                must_succeed(
+                    "withdraw_file", lambda: scene.host_file_driver.withdraw_file(volume), but=BusyDriverError
+                )
             except BusyDriverError:
-                scene.check("withdraw_file, which was refused as busy")
+                scene.check_inventory("withdraw_file, which was refused as busy")
             else:
                 raise Violation("withdraw_file must raise BusyDriverError while the file is open")
             scene.write(volume, "A")
-            _expect_file(path, "A", "a file that was not withdrawn because it is open")
-        _withdraw(scene, volume, path, "withdraw_file of a file that was closed")
+            _expect_file_content(path, "A", "a file that was not withdrawn because it is open")
+        _withdraw_file(scene, volume, path, "withdraw_file of a file that was closed")
 
-    def test_file_follows_a_cut(self, scene: Scenario) -> None:
+    def test_file_keeps_serving_the_volume_after_a_cut(self, scene: Scenario) -> None:
         (volume,) = scene.new_members(1)
-        path = _serve(scene, volume)
-        _write(path, "A")
+        path = _serve_file(scene, volume)
+        _write_durably(path, "A")
         (snapshot,) = scene.take_cgsnapshot([volume])
-        _expect_file(path, "A", "the file of a volume after a cut")
-        _write(path, "B")
+        _expect_file_content(path, "A", "the file of a volume after a cut")
+        _write_durably(path, "B")
         scene.expect_volume(volume, "B", "what was written through the file after a cut")
         scene.expect_snapshot(
             snapshot, "A", "a snapshot holds what was written through the file before the cut"
@@ -127,45 +129,45 @@ class HostFileRules:
         (snapshot,) = scene.take_cgsnapshot([volume])
         scene.write(volume, "B")
         scene.export(snapshot)
-        path = _serve(scene, snapshot, "serve_file of an exported snapshot")
-        _expect_file(path, "A", "the file of a snapshot")
+        path = _serve_file(scene, snapshot, "serve_file of an exported snapshot")
+        _expect_file_content(path, "A", "the file of a snapshot")
         with suppress(OSError):
             _write_pieces(path, "X")
         scene.expect_snapshot(snapshot, "A", "nobody writes to a snapshot through its file")
         scene.expect_volume(volume, "B", "nobody writes to a volume through the file of a snapshot")
-        _withdraw(scene, snapshot, path, "withdraw_file of a snapshot")
+        _withdraw_file(scene, snapshot, path, "withdraw_file of a snapshot")
 
-    def test_file_goes_with_what_it_shows(self, scene: Scenario) -> None:
+    def test_file_is_removed_with_its_export(self, scene: Scenario) -> None:
         (volume,) = scene.new_members(1)
         (snapshot,) = scene.take_cgsnapshot([volume])
         for end in (scene.unexport, scene.delete_snapshot):
             scene.export(snapshot)
-            path = _serve(scene, snapshot)
+            path = _serve_file(scene, snapshot)
             end(snapshot)
             _expect_gone(path, end.__name__)
-        path = _serve(scene, volume)
+        path = _serve_file(scene, volume)
         scene.delete_volume(volume)
         _expect_gone(path, "delete_volume")
 
-    def test_only_what_is_exported_is_a_file(self, scene: Scenario) -> None:
+    def test_serve_file_without_export_is_refused(self, scene: Scenario) -> None:
         (volume,) = scene.new_members(1)
         (snapshot,) = scene.take_cgsnapshot([volume])
         for export in (snapshot, VolumeSpec(str(uuid4()), 1, volume.group_id)):
             what = f"serve_file of what is not exported ({type(export).__name__})"
-            must_be_final(what, partial(scene.filer.serve_file, export))
-            scene.check(what)
+            must_raise_final_error(what, partial(scene.host_file_driver.serve_file, export))
+            scene.check_inventory(what)
 
 
-def _serve(scene: Scenario, export: Shown, what: str = "serve_file") -> Path:
-    data = must_succeed(what, lambda: scene.filer.serve_file(export)).data
-    scene.check(what)
+def _serve_file(scene: Scenario, export: Shown, what: str = "serve_file") -> Path:
+    data = must_succeed(what, lambda: scene.host_file_driver.serve_file(export)).data
+    scene.check_inventory(what)
     expect(isinstance(data.get("path"), str), f"{what} must tell the path of the file, not {data}")
     return Path(str(data["path"]))
 
 
-def _withdraw(scene: Scenario, export: Shown, path: Path, what: str = "withdraw_file") -> None:
-    must_succeed(what, lambda: scene.filer.withdraw_file(export))
-    scene.check(what)
+def _withdraw_file(scene: Scenario, export: Shown, path: Path, what: str = "withdraw_file") -> None:
+    must_succeed(what, lambda: scene.host_file_driver.withdraw_file(export))
+    scene.check_inventory(what)
     _expect_gone(path, what)
 
 
@@ -173,7 +175,7 @@ def _expect_gone(path: Path, after: str) -> None:
     expect(not os.path.lexists(path), f"after {after} the file must be gone: {path} is there")
 
 
-def _write(path: Path, letter: str) -> None:
+def _write_durably(path: Path, letter: str) -> None:
     """Write as a program does that needs the data to be durable."""
     must_succeed("a write through the file, and fsync", lambda: _write_pieces(path, letter))
 
@@ -181,17 +183,19 @@ def _write(path: Path, letter: str) -> None:
 def _write_pieces(path: Path, letter: str) -> None:
     with path.open("r+b", buffering=0) as file:
         for place in WRITE_OFFSETS:
-            os.pwrite(file.fileno(), pattern(letter), place)
+            os.pwrite(file.fileno(), piece_filled_with(letter), place)
         os.fsync(file.fileno())
 
 
-def _expect_file(path: Path, letter: str, why: str) -> None:
-    """Check that a file, opened again, reads as one letter at all ``PLACES``."""
+def _expect_file_content(path: Path, letter: str, why: str) -> None:
+    """Check that a file, opened again, reads as one letter at all ``WRITE_OFFSETS``."""
     pieces = must_succeed(f"{why}: a read of it", lambda: _read_pieces(path))
     for place, piece in zip(WRITE_OFFSETS, pieces, strict=True):
         odd = sorted({chr(byte) for byte in piece if byte != ord(letter)})
         actual = f"it reads {len(piece)} bytes with {odd} in them"
-        expect(piece == pattern(letter), f"{why}: at byte {place} it must read as {letter!r}; {actual}")
+        expect(
+            piece == piece_filled_with(letter), f"{why}: at byte {place} it must read as {letter!r}; {actual}"
+        )
 
 
 def _read_pieces(path: Path) -> list[bytes]:

@@ -21,8 +21,8 @@ BELOW = 5 << 20
 class RestoreRules:
     """Rules for volumes that are restored to their snapshots."""
 
-    def test_restore_puts_volumes_back(self, scene: Scenario) -> None:
-        members, snapshots = _members_with_snapshots(scene)
+    def test_restore_brings_back_snapshot_content(self, scene: Scenario) -> None:
+        members, snapshots = _create_members_with_snapshots(scene)
         scene.restore("r", snapshots)
         _expect_content(scene, members, "A", "a volume that was restored")
         scene.finish_restore("r", snapshots)
@@ -34,8 +34,8 @@ class RestoreRules:
             scene.expect_volume(volume, "C", "delete_snapshot of the snapshot that was restored to")
             scene.delete_volume(volume)
 
-    def test_undo_restore_puts_back_what_was_held(self, scene: Scenario) -> None:
-        members, snapshots = _members_with_snapshots(scene)
+    def test_undo_restore_brings_back_previous_content(self, scene: Scenario) -> None:
+        members, snapshots = _create_members_with_snapshots(scene)
         scene.restore("r", snapshots)
         for volume in members:
             scene.write(volume, "C")
@@ -47,7 +47,7 @@ class RestoreRules:
         scene.take_cgsnapshot(members)
 
     def test_restore_of_a_volume_in_no_group(self, scene: Scenario) -> None:
-        scene.restorer  # noqa: B018 - skips here if the driver cannot restore
+        scene.restoring_driver  # noqa: B018 - skips here if the driver cannot restore
         volume = scene.new_volume()
         scene.write(volume, "A")
         snapshot = scene.take_snapshot(volume)
@@ -57,7 +57,7 @@ class RestoreRules:
         scene.expect_volume(volume, "A", "a volume in no group that was restored")
 
     def test_restore_twice(self, scene: Scenario) -> None:
-        members, snapshots = _members_with_snapshots(scene)
+        members, snapshots = _create_members_with_snapshots(scene)
         scene.restore("r", snapshots)
         for volume in members:
             scene.write(volume, "C")
@@ -72,7 +72,7 @@ class RestoreRules:
         )
 
     def test_finish_restore_twice(self, scene: Scenario) -> None:
-        members, snapshots = _members_with_snapshots(scene)
+        members, snapshots = _create_members_with_snapshots(scene)
         scene.restore("r", snapshots)
         scene.finish_restore("r", snapshots)
         scene.finish_restore("r", snapshots, "a second finish_restore")
@@ -82,8 +82,8 @@ class RestoreRules:
         scene.finish_restore("next", snapshots)
         _expect_content(scene, members, "A", "a volume restored again")
 
-    def test_undo_of_no_restore(self, scene: Scenario) -> None:
-        members, snapshots = _members_with_snapshots(scene)
+    def test_undo_of_unknown_restore(self, scene: Scenario) -> None:
+        members, snapshots = _create_members_with_snapshots(scene)
         scene.undo_restore("r", snapshots, "undo_restore of a restore that never was")
         scene.finish_restore("r", snapshots, "finish_restore of a restore that never was")
         nowhere = [SnapshotSpec(str(uuid4()), str(uuid4()), "c", group) for group in (None, str(uuid4()))]
@@ -93,16 +93,16 @@ class RestoreRules:
         _expect_content(scene, members, "B", "undo of a restore that never was")
 
     def test_restore_is_all_or_nothing(self, scene: Scenario) -> None:
-        members, snapshots = _members_with_snapshots(scene)
+        members, snapshots = _create_members_with_snapshots(scene)
         scene.delete_snapshot(snapshots[1])
         for first in (snapshots, snapshots[::-1]):
-            restore = partial(scene.restorer.restore, "r", first)
-            scene.refuse("restore to snapshots of which one is gone", restore)
+            restore = partial(scene.restoring_driver.restore, "r", first)
+            scene.expect_refusal("restore to snapshots of which one is gone", restore)
             _expect_content(scene, members, "B", "a restore that was refused changes no volume")
         _expect_usable(scene, members)
 
     def test_newer_snapshots_outlive_a_restore(self, scene: Scenario) -> None:
-        (volume,), ((first,), (second,), (third,)) = _three_cgsnapshots(scene)
+        (volume,), ((first,), (second,), (third,)) = _take_three_cgsnapshots(scene)
         scene.restore("r", [first])
         for snapshot, letter in ((first, "A"), (second, "B"), (third, "C")):
             scene.expect_snapshot(snapshot, letter, "a snapshot during a restore")
@@ -121,9 +121,9 @@ class RestoreRules:
         scene.finish_restore("again", [third])
         scene.expect_volume(volume, "C", "a volume restored to its newest snapshot")
 
-    def test_snapshots_go_in_any_order_after_a_restore(self, scene: Scenario) -> None:
+    def test_snapshots_can_be_deleted_in_any_order_after_a_restore(self, scene: Scenario) -> None:
         for order in list(permutations(range(4)))[::5]:
-            (volume,), taken = _three_cgsnapshots(scene)
+            (volume,), taken = _take_three_cgsnapshots(scene)
             letters, below = ["A", "B", "C", "E"], ["A", "A", "A", "E"]
             snapshots = [snapshot for (snapshot,) in taken]
             scene.restore("r", [snapshots[1]])
@@ -147,8 +147,8 @@ class RestoreRules:
             scene.delete_volume(volume)
             scene.delete_group(volume.group_id or "")
 
-    def test_volume_keeps_its_size_over_a_restore(self, scene: Scenario) -> None:
-        (volume, _), snapshots = _members_with_snapshots(scene)
+    def test_restore_keeps_volume_size(self, scene: Scenario) -> None:
+        (volume, _), snapshots = _create_members_with_snapshots(scene)
         scene.extend(volume, 2)
         scene.write(volume, "B", GIB)
         scene.restore("r", snapshots)
@@ -158,7 +158,7 @@ class RestoreRules:
         scene.expect_volume(volume, "B", "undo_restore of a volume extended after the snapshot", 0, GIB)
 
     def test_snapshot_larger_than_its_volume_is_refused(self, scene: Scenario) -> None:
-        scene.restorer  # noqa: B018 - skips here if the driver cannot restore
+        scene.restoring_driver  # noqa: B018 - skips here if the driver cannot restore
         (volume,) = scene.new_members(1)
         (small,) = scene.take_cgsnapshot([volume])
         scene.extend(volume, 2)
@@ -168,25 +168,27 @@ class RestoreRules:
         scene.delete_snapshot(small)
         scene.extend(volume, 1, "extend_volume back of a volume that was restored")
         scene.harness.disconnect(volume)
-        scene.refuse("restore to a larger snapshot", partial(scene.restorer.restore, "s", [large]))
+        scene.expect_refusal(
+            "restore to a larger snapshot", partial(scene.restoring_driver.restore, "s", [large])
+        )
         scene.extend(volume, 2)
         scene.restore("s", [large], "restore to a snapshot that fits again")
 
-    def test_unfinished_restore_holds_the_volume(self, scene: Scenario) -> None:
-        members, snapshots = _members_with_snapshots(scene)
+    def test_unfinished_restore_blocks_other_changes(self, scene: Scenario) -> None:
+        members, snapshots = _create_members_with_snapshots(scene)
         prepared = SnapshotSpec(str(uuid4()), members[0].id, str(uuid4()), members[0].group_id)
         scene.prepare(prepared)
         scene.restore("r", snapshots)
         volume, late = members[0], SnapshotSpec(str(uuid4()), members[0].id, "late", members[0].group_id)
-        cut = partial(scene.cutter.cut, prepared.cgsnapshot_id, prepared.group_id, [prepared])
+        cut = partial(scene.group_snapshot_driver.cut, prepared.cgsnapshot_id, prepared.group_id, [prepared])
         for what, call in (
             ("extend_volume", partial(scene.driver.extend_volume, volume, 2)),
-            ("prepare", partial(scene.cutter.prepare, late)),
+            ("prepare", partial(scene.group_snapshot_driver.prepare, late)),
             ("cut", cut),
-            ("another restore", partial(scene.restorer.restore, "s", snapshots)),
-            ("a restore of other snapshots", partial(scene.restorer.restore, "r", snapshots[:1])),
+            ("another restore", partial(scene.restoring_driver.restore, "s", snapshots)),
+            ("a restore of other snapshots", partial(scene.restoring_driver.restore, "r", snapshots[:1])),
         ):
-            scene.refuse(f"{what} while a restore is unfinished", call)
+            scene.expect_refusal(f"{what} while a restore is unfinished", call)
         scene.finish_restore("r", snapshots)
         scene.cut([prepared], "cut of a snapshot prepared before a restore")
         scene.write(volume, "C")
@@ -194,7 +196,7 @@ class RestoreRules:
         _expect_usable(scene, members)
 
     def test_unfinished_restore_survives_a_restart(self, scene: Scenario) -> None:
-        members, snapshots = _members_with_snapshots(scene)
+        members, snapshots = _create_members_with_snapshots(scene)
         scene.restore("r", snapshots)
         scene.restart("in an unfinished restore")
         _expect_content(scene, members, "A", "a restore survives a restart")
@@ -203,8 +205,8 @@ class RestoreRules:
         for volume in members:
             scene.write(volume, "C")
 
-    def test_restored_snapshot_may_go_before_the_end(self, scene: Scenario) -> None:
-        members, snapshots = _members_with_snapshots(scene)
+    def test_restored_snapshot_can_be_deleted_before_finish(self, scene: Scenario) -> None:
+        members, snapshots = _create_members_with_snapshots(scene)
         scene.restore("r", snapshots)
         for snapshot in snapshots:
             scene.delete_snapshot(snapshot, "delete_snapshot of a snapshot that is restored to")
@@ -213,8 +215,8 @@ class RestoreRules:
         _expect_content(scene, members, "B", "undo_restore when the snapshots are gone")
         _expect_usable(scene, members)
 
-    def test_volume_may_go_before_the_end_of_a_restore(self, scene: Scenario) -> None:
-        members, snapshots = _members_with_snapshots(scene)
+    def test_volume_can_be_deleted_before_finish(self, scene: Scenario) -> None:
+        members, snapshots = _create_members_with_snapshots(scene)
         scene.restore("r", snapshots)
         scene.delete_snapshot(snapshots[0])
         scene.delete_volume(members[0], "delete_volume in an unfinished restore")
@@ -222,9 +224,9 @@ class RestoreRules:
         scene.expect_volume(members[1], "B", "undo_restore when another volume is gone")
 
 
-def _members_with_snapshots(scene: Scenario) -> tuple[list[VolumeSpec], list[SnapshotSpec]]:
+def _create_members_with_snapshots(scene: Scenario) -> tuple[list[VolumeSpec], list[SnapshotSpec]]:
     """Return two members that hold B, and snapshots of them that hold A."""
-    scene.restorer  # noqa: B018 - skips here if the driver cannot restore
+    scene.restoring_driver  # noqa: B018 - skips here if the driver cannot restore
     members = scene.new_members(2)
     for volume in members:
         scene.write(volume, "A")
@@ -234,9 +236,9 @@ def _members_with_snapshots(scene: Scenario) -> tuple[list[VolumeSpec], list[Sna
     return members, snapshots
 
 
-def _three_cgsnapshots(scene: Scenario) -> tuple[list[VolumeSpec], list[list[SnapshotSpec]]]:
+def _take_three_cgsnapshots(scene: Scenario) -> tuple[list[VolumeSpec], list[list[SnapshotSpec]]]:
     """Return a member that holds D, and snapshots of it that hold A, B and C."""
-    scene.restorer  # noqa: B018 - skips here if the driver cannot restore
+    scene.restoring_driver  # noqa: B018 - skips here if the driver cannot restore
     members = scene.new_members(1)
     scene.write(members[0], "A", BELOW)
     taken = []

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import pytest
 
-from cgflow.drivers.conformance.assertions import Violation, expect, must_be_final, must_succeed
+from cgflow.drivers.conformance.assertions import Violation, expect, must_raise_final_error, must_succeed
 from cgflow.drivers.conformance.harness import Harness
 from cgflow.drivers.contract import (
     JSON,
@@ -37,8 +37,8 @@ WRITE_OFFSETS = (0, 64 * 1024 - PIECE_BYTES // 2, 700 * MIB, GIB - PIECE_BYTES)
 """Byte offsets of writes: the start, across a common cluster boundary, the middle, the end of 1 GiB."""
 
 
-def pattern(letter: str) -> bytes:
-    """Return PIECE bytes filled with one letter."""
+def piece_filled_with(letter: str) -> bytes:
+    """Return ``PIECE_BYTES`` bytes filled with one letter."""
     return letter.encode() * PIECE_BYTES
 
 
@@ -54,59 +54,59 @@ class DriverUnderTest:
         return self.harness.driver
 
     @property
-    def cutter(self) -> GroupSnapshots:
+    def group_snapshot_driver(self) -> GroupSnapshots:
         """The driver under test as ``GroupSnapshots``."""
         driver = self.harness.driver
         if not isinstance(driver, GroupSnapshots):
-            _skip(driver, "GroupSnapshots")
+            _skip_without_ability(driver, "GroupSnapshots")
         return driver
 
     @property
-    def cloner(self) -> Cloning:
+    def cloning_driver(self) -> Cloning:
         """The driver under test as ``Cloning``."""
         driver = self.harness.driver
         if not isinstance(driver, Cloning):
-            _skip(driver, "Cloning")
+            _skip_without_ability(driver, "Cloning")
         return driver
 
     @property
-    def mover(self) -> Regrouping:
+    def regrouping_driver(self) -> Regrouping:
         """The driver under test as ``Regrouping``."""
         driver = self.harness.driver
         if not isinstance(driver, Regrouping):
-            _skip(driver, "Regrouping")
+            _skip_without_ability(driver, "Regrouping")
         return driver
 
     @property
-    def restorer(self) -> Restoring:
+    def restoring_driver(self) -> Restoring:
         """The driver under test as ``Restoring``."""
         driver = self.harness.driver
         if not isinstance(driver, Restoring):
-            _skip(driver, "Restoring")
+            _skip_without_ability(driver, "Restoring")
         return driver
 
     @property
-    def detailer(self) -> SupportsDetailedInventory:
+    def detailed_inventory_driver(self) -> SupportsDetailedInventory:
         """The driver under test as ``SupportsDetailedInventory``."""
         driver = self.harness.driver
         if not isinstance(driver, SupportsDetailedInventory):
-            _skip(driver, "SupportsDetailedInventory")
+            _skip_without_ability(driver, "SupportsDetailedInventory")
         return driver
 
     @property
-    def compacter(self) -> SupportsCompaction:
+    def compaction_driver(self) -> SupportsCompaction:
         """The driver under test as ``SupportsCompaction``."""
         driver = self.harness.driver
         if not isinstance(driver, SupportsCompaction):
-            _skip(driver, "SupportsCompaction")
+            _skip_without_ability(driver, "SupportsCompaction")
         return driver
 
     @property
-    def filer(self) -> SupportsHostFiles:
+    def host_file_driver(self) -> SupportsHostFiles:
         """The driver under test as ``SupportsHostFiles``."""
         driver = self.harness.driver
         if not isinstance(driver, SupportsHostFiles):
-            _skip(driver, "SupportsHostFiles")
+            _skip_without_ability(driver, "SupportsHostFiles")
         return driver
 
 
@@ -131,7 +131,7 @@ class Scenario(DriverUnderTest):
         group = str(uuid4())
         must_succeed("create_group", lambda: self.driver.create_group(group))
         self._groups.add(group)
-        self.check("create_group")
+        self.check_inventory("create_group")
         return group
 
     def new_volume(self, group: str | None = None) -> VolumeSpec:
@@ -144,7 +144,7 @@ class Scenario(DriverUnderTest):
         """Create a volume."""
         must_succeed(what, lambda: self.driver.create_volume(volume))
         self._volumes[volume.id] = volume
-        self.check(what)
+        self.check_inventory(what)
 
     def new_members(self, count: int) -> list[VolumeSpec]:
         """Create a group with ``count`` volumes."""
@@ -155,31 +155,33 @@ class Scenario(DriverUnderTest):
         """Delete a group."""
         must_succeed(what, lambda: self.driver.delete_group(group))
         self._groups.discard(group)
-        self.check(what)
+        self.check_inventory(what)
 
     def delete_volume(self, volume: VolumeSpec, what: str = "delete_volume") -> None:
         """Delete a volume."""
-        self._unless_connected(what, lambda: self.driver.delete_volume(volume), [volume])
+        self._disconnect_and_retry_if_busy(what, lambda: self.driver.delete_volume(volume), [volume])
         self._volumes.pop(volume.id, None)
-        self.check(what)
+        self.check_inventory(what)
 
     def extend(self, volume: VolumeSpec, size_gib: int, what: str = "extend_volume") -> None:
         """Disconnect clients and set the size of a volume."""
         self.harness.disconnect(volume)
         must_succeed(what, lambda: self.driver.extend_volume(volume, size_gib))
-        self.check(what)
+        self.check_inventory(what)
 
     def prepare(self, snapshot: SnapshotSpec, what: str = "prepare") -> None:
         """Prepare a snapshot."""
-        must_succeed(what, lambda: self.cutter.prepare(snapshot))
+        must_succeed(what, lambda: self.group_snapshot_driver.prepare(snapshot))
         self._snapshots[snapshot.id] = snapshot
-        self.check(what)
+        self.check_inventory(what)
 
     def cut(self, snapshots: list[SnapshotSpec], what: str = "cut") -> JSON:
         """Cut the prepared snapshots of one cgsnapshot; return the evidence."""
         first = snapshots[0]
-        evidence = must_succeed(what, lambda: self.cutter.cut(first.cgsnapshot_id, first.group_id, snapshots))
-        self.check(what)
+        evidence = must_succeed(
+            what, lambda: self.group_snapshot_driver.cut(first.cgsnapshot_id, first.group_id, snapshots)
+        )
+        self.check_inventory(what)
         return evidence
 
     def take_cgsnapshot(self, members: list[VolumeSpec]) -> list[SnapshotSpec]:
@@ -208,24 +210,24 @@ class Scenario(DriverUnderTest):
 
     def clone_to(self, volume: VolumeSpec, snapshot: SnapshotSpec, what: str) -> None:
         """Clone a snapshot to a volume."""
-        must_succeed(what, lambda: self.cloner.clone_volume(volume, snapshot))
+        must_succeed(what, lambda: self.cloning_driver.clone_volume(volume, snapshot))
         self._volumes[volume.id] = volume
-        self.check(what)
+        self.check_inventory(what)
 
     def move(self, volume: VolumeSpec, group: str | None, what: str = "move_volume") -> VolumeSpec:
         """Disconnect clients and move a volume; return its new spec."""
         self.harness.disconnect(volume)
-        must_succeed(what, lambda: self.mover.move_volume(volume, group))
+        must_succeed(what, lambda: self.regrouping_driver.move_volume(volume, group))
         moved = replace(volume, group_id=group)
         self._volumes[volume.id] = moved
         for snapshot in [
             snapshot for snapshot in self._snapshots.values() if snapshot.volume_id == volume.id
         ]:
             self._snapshots[snapshot.id] = replace(snapshot, group_id=group)
-        self.check(what)
+        self.check_inventory(what)
         return moved
 
-    def current_spec(self, snapshot: SnapshotSpec) -> SnapshotSpec:
+    def current_snapshot_spec(self, snapshot: SnapshotSpec) -> SnapshotSpec:
         """Return the current spec of a snapshot, which changes when its volume is moved."""
         return self._snapshots[snapshot.id]
 
@@ -233,86 +235,90 @@ class Scenario(DriverUnderTest):
         """Disconnect clients and restore volumes to their snapshots."""
         for snapshot in snapshots:
             self.harness.disconnect(self._volumes[snapshot.volume_id])
-        must_succeed(what, lambda: self.restorer.restore(restore, snapshots))
+        must_succeed(what, lambda: self.restoring_driver.restore(restore, snapshots))
         self._restores[restore] = snapshots[0].group_id
-        self.check(what)
+        self.check_inventory(what)
 
     def undo_restore(self, restore: str, snapshots: list[SnapshotSpec], what: str = "undo_restore") -> None:
         """Undo a restore."""
         held = [
             self._volumes[snapshot.volume_id] for snapshot in snapshots if snapshot.volume_id in self._volumes
         ]
-        self._unless_connected(what, lambda: self.restorer.undo_restore(restore, snapshots), held)
+        self._disconnect_and_retry_if_busy(
+            what, lambda: self.restoring_driver.undo_restore(restore, snapshots), held
+        )
         self._restores.pop(restore, None)
-        self.check(what)
+        self.check_inventory(what)
 
     def finish_restore(
         self, restore: str, snapshots: list[SnapshotSpec], what: str = "finish_restore"
     ) -> None:
         """Finish a restore."""
-        must_succeed(what, lambda: self.restorer.finish_restore(restore, snapshots))
+        must_succeed(what, lambda: self.restoring_driver.finish_restore(restore, snapshots))
         self._restores.pop(restore, None)
-        self.check(what)
+        self.check_inventory(what)
 
     def delete_snapshot(self, snapshot: SnapshotSpec, what: str = "delete_snapshot") -> None:
         """Delete a snapshot."""
-        must_succeed(what, lambda: self.cutter.delete_snapshot(snapshot))
+        must_succeed(what, lambda: self.group_snapshot_driver.delete_snapshot(snapshot))
         self._snapshots.pop(snapshot.id, None)
         self._exports.discard(snapshot.id)
-        self.check(what)
+        self.check_inventory(what)
 
     def export(self, snapshot: SnapshotSpec, what: str = "export_snapshot") -> None:
         """Export a snapshot."""
-        must_succeed(what, lambda: self.cutter.export_snapshot(snapshot))
+        must_succeed(what, lambda: self.group_snapshot_driver.export_snapshot(snapshot))
         self._exports.add(snapshot.id)
-        self.check(what)
+        self.check_inventory(what)
 
     def unexport(self, snapshot: SnapshotSpec, what: str = "unexport_snapshot") -> None:
         """Unexport a snapshot."""
-        must_succeed(what, lambda: self.cutter.unexport_snapshot(snapshot))
+        must_succeed(what, lambda: self.group_snapshot_driver.unexport_snapshot(snapshot))
         self._exports.discard(snapshot.id)
-        self.check(what)
+        self.check_inventory(what)
 
     def restart(self, when: str) -> None:
         """Restart the driver and check that all objects are still there."""
         must_succeed(f"a start after a crash {when}", self.harness.restart)
-        self.check(f"a restart {when}")
+        self.check_inventory(f"a restart {when}")
 
-    def _unless_connected(self, what: str, call: Callable[[], object], volumes: Iterable[VolumeSpec]) -> None:
+    def _disconnect_and_retry_if_busy(
+        self, what: str, call: Callable[[], object], volumes: Iterable[VolumeSpec]
+    ) -> None:
         """Make a call that may be busy, with nothing changed, while clients are connected."""
         try:
             must_succeed(what, call, but=BusyDriverError)
         except BusyDriverError:
-            self.check(f"{what}, which was refused as busy")
+            self.check_inventory(f"{what}, which was refused as busy")
             for volume in volumes:
                 self.harness.disconnect(volume)
             must_succeed(f"{what} when the clients are gone", call)
 
-    def refuse(self, what: str, call: Callable[[], object]) -> None:
+    def expect_refusal(self, what: str, call: Callable[[], object]) -> None:
         """Check that a call raises FinalDriverError and changes nothing."""
-        must_be_final(what, call)
-        self.check(f"the refusal of {what}")
+        must_raise_final_error(what, call)
+        self.check_inventory(f"the refusal of {what}")
 
-    def add_prepared(self, snapshots: list[SnapshotSpec]) -> None:
+    def add_prepared_snapshots(self, snapshots: list[SnapshotSpec]) -> None:
         """Expect snapshots that were prepared outside this scenario, such as by several threads."""
         self._snapshots.update({snapshot.id: snapshot for snapshot in snapshots})
 
-    def forget_deleted(self, snapshots: list[SnapshotSpec]) -> None:
+    def forget_deleted_snapshots(self, snapshots: list[SnapshotSpec]) -> None:
         """Stop expecting snapshots that were deleted outside this scenario."""
         for snapshot in snapshots:
             self._snapshots.pop(snapshot.id, None)
             self._exports.discard(snapshot.id)
 
     def write(self, volume: VolumeSpec, letter: str, *places: int) -> None:
-        """Write PIECE bytes of a letter at each offset (by default at all ``PLACES``)."""
+        """Write ``PIECE_BYTES`` bytes of a letter at each offset (by default at all ``WRITE_OFFSETS``)."""
         for place in places or WRITE_OFFSETS:
-            must_succeed("a write", partial(self.harness.write, volume, place, pattern(letter)))
+            must_succeed("a write", partial(self.harness.write, volume, place, piece_filled_with(letter)))
 
     def expect_volume(self, volume: VolumeSpec, letter: str, why: str, *places: int) -> None:
-        """Check that a volume reads as one letter at each offset (by default at all ``PLACES``)."""
+        """Check that a volume reads as one letter at each offset (by default at all ``WRITE_OFFSETS``)."""
         for place in places or WRITE_OFFSETS:
             piece = must_succeed("a read", partial(self.harness.read, volume, place, PIECE_BYTES))
-            _expect_letter(piece, letter, f"{why}: the volume at byte {place}")
+            _expect_piece_filled_with(piece, letter, f"{why}: the volume at byte {place}")
 
     def expect_snapshot(self, snapshot: SnapshotSpec, letter: str, why: str, *places: int) -> None:
         """Export a snapshot if needed, and check that it reads as one letter at each offset."""
@@ -321,11 +327,11 @@ class Scenario(DriverUnderTest):
         for place in places or WRITE_OFFSETS:
             read = partial(self.harness.read_snapshot, snapshot, place, PIECE_BYTES)
             piece = must_succeed("a read of an exported snapshot", read)
-            _expect_letter(piece, letter, f"{why}: the snapshot at byte {place}")
+            _expect_piece_filled_with(piece, letter, f"{why}: the snapshot at byte {place}")
 
-    def expect_known(self, snapshot: SnapshotSpec, when: str, *, known: bool) -> None:
+    def expect_has_snapshot(self, snapshot: SnapshotSpec, when: str, *, known: bool) -> None:
         """Check the answer of ``has_snapshot``."""
-        found = must_succeed("has_snapshot", lambda: self.cutter.has_snapshot(snapshot))
+        found = must_succeed("has_snapshot", lambda: self.group_snapshot_driver.has_snapshot(snapshot))
         expect(found is known, f"{when}, has_snapshot must be {known}, not {found!r}")
 
     @property
@@ -338,7 +344,7 @@ class Scenario(DriverUnderTest):
         """The snapshots expected now."""
         return list(self._snapshots.values())
 
-    def expected(self, group: str | None = None) -> Inventory:
+    def expected_inventory(self, group: str | None = None) -> Inventory:
         """Return the expected inventory, of everything or of one group."""
         snapshots = {
             snapshot.id for snapshot in self._snapshots.values() if group in (None, snapshot.group_id)
@@ -351,13 +357,13 @@ class Scenario(DriverUnderTest):
             restores=frozenset(id for id, place in self._restores.items() if group in (None, place)),
         )
 
-    def check(self, after: str) -> None:
+    def check_inventory(self, after: str) -> None:
         """Compare the inventory, in total and for each group, with the expected one."""
         whole = (None,) if self._is_alone else ()
         for group in (*whole, *sorted(self._groups)):
             where = "inventory()" if group is None else "inventory(group_id)"
             found = must_succeed(where, partial(self.driver.inventory, group))
-            wanted = self.expected(group)
+            wanted = self.expected_inventory(group)
             for kind in ("groups", "volumes", "snapshots", "exports", "restores"):
                 extra = getattr(found, kind) - getattr(wanted, kind)
                 missing = getattr(wanted, kind) - getattr(found, kind)
@@ -375,12 +381,12 @@ def new_snapshot_specs(members: list[VolumeSpec]) -> list[SnapshotSpec]:
     return [SnapshotSpec(str(uuid4()), volume.id, cgsnapshot, volume.group_id) for volume in members]
 
 
-def _expect_letter(piece: bytes, letter: str, what: str) -> None:
-    wanted = pattern(letter)
+def _expect_piece_filled_with(piece: bytes, letter: str, what: str) -> None:
+    wanted = piece_filled_with(letter)
     if piece != wanted:
         odd = sorted({chr(byte) for byte in piece if byte != wanted[0]})
         raise Violation(f"{what} must read as {letter!r}; it reads {len(piece)} bytes with {odd} in them")
 
 
-def _skip(driver: StorageDriver, ability: str) -> NoReturn:
+def _skip_without_ability(driver: StorageDriver, ability: str) -> NoReturn:
     pytest.skip(f"{type(driver).__name__} has no {ability}")

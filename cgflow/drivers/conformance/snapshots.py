@@ -42,30 +42,32 @@ class SnapshotRules:
         scene.expect_snapshot(snapshot, "A", "a snapshot does not follow a resize of its volume")
         scene.expect_volume(volume, "B", "a volume with a snapshot keeps content over a resize")
 
-    def test_snapshot_is_known_until_it_is_deleted(self, scene: Scenario) -> None:
+    def test_has_snapshot_until_it_is_deleted(self, scene: Scenario) -> None:
         (snapshot,) = new_snapshot_specs(scene.new_members(1))
-        scene.expect_known(snapshot, "before prepare", known=False)
+        scene.expect_has_snapshot(snapshot, "before prepare", known=False)
         scene.prepare(snapshot)
-        scene.expect_known(snapshot, "after prepare", known=True)
+        scene.expect_has_snapshot(snapshot, "after prepare", known=True)
         scene.cut([snapshot])
-        scene.expect_known(snapshot, "after cut", known=True)
+        scene.expect_has_snapshot(snapshot, "after cut", known=True)
         scene.export(snapshot)
-        scene.expect_known(snapshot, "after export_snapshot", known=True)
+        scene.expect_has_snapshot(snapshot, "after export_snapshot", known=True)
         scene.delete_snapshot(snapshot)
-        scene.expect_known(snapshot, "after delete_snapshot", known=False)
+        scene.expect_has_snapshot(snapshot, "after delete_snapshot", known=False)
 
     def test_snapshot_is_described(self, scene: Scenario) -> None:
         (snapshot,) = scene.take_cgsnapshot(scene.new_members(1))
-        facts = must_succeed("snapshot", lambda: scene.cutter.snapshot(snapshot))
+        facts = must_succeed("snapshot", lambda: scene.group_snapshot_driver.snapshot(snapshot))
         expect(
             isinstance(facts, dict) and bool(facts),
             f"snapshot must return facts about the snapshot, not {facts!r}",
         )
         must_succeed("snapshot: facts as JSON", lambda: json.dumps(facts))
 
-    def test_export_comes_and_goes(self, scene: Scenario) -> None:
+    def test_export_and_unexport(self, scene: Scenario) -> None:
         (snapshot,) = scene.take_cgsnapshot(scene.new_members(1))
-        connection = must_succeed("export_snapshot", lambda: scene.cutter.export_snapshot(snapshot))
+        connection = must_succeed(
+            "export_snapshot", lambda: scene.group_snapshot_driver.export_snapshot(snapshot)
+        )
         expect(bool(connection.protocol), "export_snapshot: protocol must not be empty")
         must_succeed("export_snapshot: data as JSON", lambda: json.dumps(connection.data))
         scene.export(snapshot)
@@ -105,10 +107,15 @@ class SnapshotRules:
     def test_deleted_snapshot_is_gone(self, scene: Scenario) -> None:
         (snapshot,) = scene.take_cgsnapshot(scene.new_members(1))
         scene.delete_snapshot(snapshot)
-        scene.refuse("snapshot of a deleted snapshot", lambda: scene.cutter.snapshot(snapshot))
-        scene.refuse("export_snapshot of a deleted snapshot", lambda: scene.cutter.export_snapshot(snapshot))
-        cut = partial(scene.cutter.cut, snapshot.cgsnapshot_id, snapshot.group_id, [snapshot])
-        scene.refuse("cut of a deleted snapshot", cut)
+        scene.expect_refusal(
+            "snapshot of a deleted snapshot", lambda: scene.group_snapshot_driver.snapshot(snapshot)
+        )
+        scene.expect_refusal(
+            "export_snapshot of a deleted snapshot",
+            lambda: scene.group_snapshot_driver.export_snapshot(snapshot),
+        )
+        cut = partial(scene.group_snapshot_driver.cut, snapshot.cgsnapshot_id, snapshot.group_id, [snapshot])
+        scene.expect_refusal("cut of a deleted snapshot", cut)
 
     def test_delete_of_oldest(self, scene: Scenario) -> None:
         _delete_one_of_three(scene, 0, "oldest")
@@ -172,7 +179,7 @@ class PlainSnapshotRules:
         scene.expect_snapshot(snapshot, "A", "a plain snapshot reads as it was cut")
         scene.expect_volume(volume, "B", "a volume in no group goes on after its plain snapshot")
         delete = partial(scene.driver.delete_volume, volume)
-        scene.refuse("delete_volume of a volume in no group with a snapshot", delete)
+        scene.expect_refusal("delete_volume of a volume in no group with a snapshot", delete)
         scene.delete_snapshot(snapshot)
         scene.expect_volume(volume, "B", "delete_snapshot of a plain snapshot leaves the volume as it is")
         scene.delete_volume(volume)
@@ -203,17 +210,17 @@ class PlainSnapshotRules:
         for snapshot in scene.take_cgsnapshot(members):
             scene.expect_snapshot(snapshot, "B", "a cut of all members after one of some")
 
-    def test_cut_of_volumes_in_no_group(self, scene: Scenario) -> None:
+    def test_cut_of_several_volumes_without_group_is_refused(self, scene: Scenario) -> None:
         snapshots = [
             SnapshotSpec(snapshot.id, snapshot.volume_id, "none", None)
             for snapshot in new_snapshot_specs([scene.new_volume(), scene.new_volume()])
         ]
         for snapshot in snapshots:
             scene.prepare(snapshot)
-        cut = partial(scene.cutter.cut, "none", None, snapshots)
-        scene.refuse("cut of two volumes outside any group", cut)
+        cut = partial(scene.group_snapshot_driver.cut, "none", None, snapshots)
+        scene.expect_refusal("cut of two volumes outside any group", cut)
 
-    def test_undo_of_no_plain_snapshot(self, scene: Scenario) -> None:
+    def test_delete_unknown_plain_snapshot(self, scene: Scenario) -> None:
         for volume_id in (scene.new_volume().id, str(uuid4())):
             snapshot = SnapshotSpec(str(uuid4()), volume_id, str(uuid4()), None)
             scene.delete_snapshot(snapshot, "delete_snapshot of a plain snapshot that never was")

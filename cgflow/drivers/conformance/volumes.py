@@ -16,7 +16,7 @@ from collections import Counter
 from types import TracebackType
 
 from cgflow.drivers.conformance.assertions import Violation, expect, must_succeed
-from cgflow.drivers.conformance.scenario import GIB, PIECE_BYTES, Scenario, pattern
+from cgflow.drivers.conformance.scenario import GIB, PIECE_BYTES, Scenario, piece_filled_with
 from cgflow.drivers.contract import Connection, Report, VolumeSpec
 from cgflow.errors import BusyDriverError
 
@@ -41,7 +41,7 @@ class VolumeRules:
     """Rules for the mandatory part of a driver."""
 
     def test_report_is_plausible(self, scene: Scenario) -> None:
-        report = _report(scene)
+        report = _get_report(scene)
         expect(report.total_gib > 0, f"report: total_gib must be above zero, not {report.total_gib}")
         expect(0 <= report.free_gib <= report.total_gib, "report: free_gib must lie between 0 and total_gib")
         expect(report.provisioned_gib == 0, "report: provisioned_gib of an empty backend must be 0")
@@ -59,22 +59,22 @@ class VolumeRules:
         scene.delete_volume(volume)
         _expect_provisioned(scene, 1, "delete_volume")
 
-    def test_group_comes_and_goes(self, scene: Scenario) -> None:
+    def test_create_and_delete_group(self, scene: Scenario) -> None:
         scene.delete_group(scene.new_group())
 
-    def test_volume_in_group_comes_and_goes(self, scene: Scenario) -> None:
+    def test_create_and_delete_volume_in_group(self, scene: Scenario) -> None:
         group = scene.new_group()
         volume = scene.new_volume(group)
         scene.delete_volume(volume)
         scene.delete_group(group)
 
-    def test_volume_without_group_comes_and_goes(self, scene: Scenario) -> None:
+    def test_create_and_delete_volume_without_group(self, scene: Scenario) -> None:
         volume = scene.new_volume()
         scene.write(volume, "A")
         scene.expect_volume(volume, "A", "a volume outside any group keeps what is written")
         scene.delete_volume(volume)
 
-    def test_groups_are_told_apart(self, scene: Scenario) -> None:
+    def test_groups_are_independent(self, scene: Scenario) -> None:
         members, others = scene.new_members(2), scene.new_members(2)
         scene.new_volume()
         scene.delete_volume(members[0])
@@ -93,7 +93,7 @@ class VolumeRules:
         scene.expect_volume(one, "C", "a volume reads what was written last", 0)
         scene.expect_volume(other, "B", "a volume keeps what is written")
 
-    def test_volume_made_again_is_empty(self, scene: Scenario) -> None:
+    def test_recreated_volume_is_empty(self, scene: Scenario) -> None:
         volume = scene.new_volume(scene.new_group())
         scene.write(volume, "A")
         scene.harness.disconnect(volume)
@@ -123,24 +123,24 @@ class VolumeRules:
         expect(bool(connection.protocol), "connection: protocol must not be empty")
         must_succeed("connection: data as JSON", lambda: json.dumps(connection.data))
 
-    def test_connection_tells_the_size(self, scene: Scenario) -> None:
+    def test_connection_has_the_volume_size(self, scene: Scenario) -> None:
         volume = scene.new_volume(scene.new_group())
-        _expect_size(scene, volume, 1, "create_volume")
+        _expect_connection_size(scene, volume, 1, "create_volume")
         scene.extend(volume, 2)
-        _expect_size(scene, volume, 2, "extend_volume")
+        _expect_connection_size(scene, volume, 2, "extend_volume")
 
 
-def _report(scene: Scenario) -> Report:
+def _get_report(scene: Scenario) -> Report:
     return must_succeed("report", scene.driver.report)
 
 
-def _expect_size(scene: Scenario, volume: VolumeSpec, gib: int, after: str) -> None:
+def _expect_connection_size(scene: Scenario, volume: VolumeSpec, gib: int, after: str) -> None:
     found = must_succeed("connection", lambda: scene.driver.connection(volume)).data.get("size_bytes")
     expect(found == gib * GIB, f"connection: after {after} size_bytes must be {gib * GIB}, not {found}")
 
 
 def _expect_provisioned(scene: Scenario, gib: int, after: str) -> None:
-    found = _report(scene).provisioned_gib
+    found = _get_report(scene).provisioned_gib
     expect(found == gib, f"report: after {after}, provisioned_gib must be {gib}, not {found}")
 
 
@@ -152,7 +152,7 @@ class ExtendRules:
         claim = must_succeed("report", scene.driver.report).capabilities.get(ONLINE_EXTEND)
         expect(claim in (True, False, None), f"{ONLINE_EXTEND} must be true or false, not {claim!r}")
         is_refused = False
-        with _Client(scene, volume) as client:
+        with _WritingClient(scene, volume) as client:
             client.await_writes("before extend_volume")
             try:
                 must_succeed(
@@ -162,8 +162,8 @@ class ExtendRules:
                 )
             except BusyDriverError:
                 is_refused = True
-            _expect_usable_size(scene, volume, 1 if is_refused else 2)
-            scene.check("extend_volume while a client writes")
+            _expect_size_after_extend(scene, volume, 1 if is_refused else 2)
+            scene.check_inventory("extend_volume while a client writes")
             client.await_writes("after extend_volume")
         expect(
             is_refused or claim is not False, f"a volume grew under its client: {ONLINE_EXTEND} is not false"
@@ -171,7 +171,7 @@ class ExtendRules:
         scene.harness.disconnect(volume)
         if is_refused:
             scene.extend(volume, 2, "extend_volume when the client is gone")
-            _expect_usable_size(scene, volume, 2)
+            _expect_size_after_extend(scene, volume, 2)
         for slot, letter in client.acknowledged.items():
             scene.expect_volume(
                 volume, letter, "what was acknowledged while the volume grew", slot * PIECE_BYTES
@@ -182,7 +182,7 @@ class ExtendRules:
         )
 
 
-class _Client:
+class _WritingClient:
     """A thread that writes to one slot after the other, until the end of a ``with`` block."""
 
     def __init__(self, scene: Scenario, volume: VolumeSpec) -> None:
@@ -191,10 +191,10 @@ class _Client:
         self._is_over = False
         self._failure: Exception | None = None
         self._writes = 0
-        self._thread = threading.Thread(target=self._run, name="client", daemon=True)
+        self._thread = threading.Thread(target=self._write_until_stopped, name="client", daemon=True)
         self.acknowledged: dict[int, str] = {}
 
-    def __enter__(self) -> _Client:
+    def __enter__(self) -> _WritingClient:
         self._thread.start()
         return self
 
@@ -213,14 +213,14 @@ class _Client:
                 progress = "it waits" if self._failure is None else f"it was told {self._failure}"
                 raise Violation(f"{when} a client that writes must get on: {progress}")
 
-    def _run(self) -> None:
+    def _write_until_stopped(self) -> None:
         rounds: Counter[int] = Counter()
         while not self._is_over:
             slot = self._writes % SLOTS
             letter = chr(ord("A") + (slot + rounds[slot]) % 25)
             rounds[slot] += 1
             try:
-                self._scene.harness.write(self._volume, slot * PIECE_BYTES, pattern(letter))
+                self._scene.harness.write(self._volume, slot * PIECE_BYTES, piece_filled_with(letter))
             except Exception as error:  # noqa: BLE001 - reported to the thread that waits for the client
                 self._failure = error
             with self._changed:
@@ -232,7 +232,7 @@ class _Client:
                 return
 
 
-def _expect_usable_size(scene: Scenario, volume: VolumeSpec, gib: int) -> None:
+def _expect_size_after_extend(scene: Scenario, volume: VolumeSpec, gib: int) -> None:
     found = must_succeed("connection", lambda: scene.driver.connection(volume)).data.get("size_bytes")
     done = "grew" if gib == 2 else "was refused as busy"
     expect(
@@ -246,41 +246,43 @@ class OpaqueContentRules:
 
     def test_connection_names_the_format(self, scene: Scenario) -> None:
         volume = scene.new_volume()
-        _expect_raw(must_succeed("connection", lambda: scene.driver.connection(volume)))
+        _expect_raw_format(must_succeed("connection", lambda: scene.driver.connection(volume)))
         snapshot = scene.take_snapshot(volume)
         scene.export(snapshot)
-        _expect_raw(must_succeed("export_snapshot", lambda: scene.cutter.export_snapshot(snapshot)))
+        _expect_raw_format(
+            must_succeed("export_snapshot", lambda: scene.group_snapshot_driver.export_snapshot(snapshot))
+        )
 
     def test_content_that_looks_like_an_image_is_copied(self, scene: Scenario) -> None:
         (volume,) = scene.new_members(1)
         scene.harness.write(volume, 0, IMAGE_WITH_BACKING_FILE)
         (snapshot,) = scene.take_cgsnapshot([volume])
         clone = scene.clone(snapshot, volume.group_id)
-        _expect_opaque(scene, clone, "a clone holds what the snapshot holds")
+        _expect_content_uninterpreted(scene, clone, "a clone holds what the snapshot holds")
         scene.restart("after an image was written into a volume")
-        _expect_opaque(scene, volume, "a volume holds what was written")
-        _expect_opaque(scene, clone, "a clone holds what the snapshot holds")
+        _expect_content_uninterpreted(scene, volume, "a volume holds what was written")
+        _expect_content_uninterpreted(scene, clone, "a clone holds what the snapshot holds")
 
     def test_content_that_looks_like_an_image_is_restored(self, scene: Scenario) -> None:
-        scene.restorer  # noqa: B018 - skips here if the driver cannot restore
+        scene.restoring_driver  # noqa: B018 - skips here if the driver cannot restore
         (volume,) = scene.new_members(1)
         scene.harness.write(volume, 0, IMAGE_WITH_BACKING_FILE)
         (snapshot,) = scene.take_cgsnapshot([volume])
         scene.write(volume, "B")
         scene.restore("r", [snapshot])
         scene.finish_restore("r", [snapshot])
-        _expect_opaque(scene, volume, "a restored volume holds what the snapshot holds")
+        _expect_content_uninterpreted(scene, volume, "a restored volume holds what the snapshot holds")
 
     def test_content_that_looks_like_an_image_is_moved_and_extended(self, scene: Scenario) -> None:
-        scene.mover  # noqa: B018 - skips here if the driver cannot move volumes
+        scene.regrouping_driver  # noqa: B018 - skips here if the driver cannot move volumes
         (volume,) = scene.new_members(1)
         scene.harness.write(volume, 0, IMAGE_WITH_BACKING_FILE)
         volume = scene.move(volume, None)
         scene.extend(volume, 3)
-        _expect_opaque(scene, volume, "a volume holds what was written", 3)
+        _expect_content_uninterpreted(scene, volume, "a volume holds what was written", 3)
 
 
-def _expect_opaque(scene: Scenario, volume: VolumeSpec, rule: str, size_gib: int = 1) -> None:
+def _expect_content_uninterpreted(scene: Scenario, volume: VolumeSpec, rule: str, size_gib: int = 1) -> None:
     expect(
         scene.harness.read(volume, 0, PIECE_BYTES) == IMAGE_WITH_BACKING_FILE,
         f"{rule}: the header of an image must be read as it was written, and be believed by nobody",
@@ -289,6 +291,6 @@ def _expect_opaque(scene: Scenario, volume: VolumeSpec, rule: str, size_gib: int
     expect(found == size_gib * GIB, f"{rule}: a volume has the size it was given, not {found} bytes")
 
 
-def _expect_raw(connection: Connection) -> None:
+def _expect_raw_format(connection: Connection) -> None:
     found = connection.data.get("format")
     expect(found == "raw", f"a connection must say that the format is raw, not {found!r}")

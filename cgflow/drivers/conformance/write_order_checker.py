@@ -80,7 +80,7 @@ class Finding:
         """Whether the snapshots hold one instant between call and return."""
         return not (self.order or self.lost or self.future)
 
-    def faults(self) -> list[str]:
+    def violations(self) -> list[str]:
         """Return a description of each kind of violation; an empty list if consistent."""
         violations = []
         if self.order:
@@ -94,7 +94,7 @@ class Finding:
         return violations
 
     def __str__(self) -> str:
-        return f"{self.tickets} tickets, {'; '.join(self.faults()) or 'one instant'}"
+        return f"{self.tickets} tickets, {'; '.join(self.violations()) or 'one instant'}"
 
 
 class OrderedWriters:
@@ -114,7 +114,7 @@ class OrderedWriters:
         self._is_paused = False
         self._errors: list[BaseException] = []
         self._threads = [
-            threading.Thread(target=self._run, args=(write,), name=f"writer-{number}", daemon=True)
+            threading.Thread(target=self._write_tickets, args=(write,), name=f"writer-{number}", daemon=True)
             for number, write in enumerate(writes)
         ]
 
@@ -138,7 +138,7 @@ class OrderedWriters:
             return Progress(self._low, frozenset(self._above), self._issued)
 
     @contextmanager
-    def paused(self) -> Iterator[None]:
+    def pause(self) -> Iterator[None]:
         """Issue no tickets in this block, so that the data to read does not grow. Writes in flight go on."""
         with self._changed:
             self._is_paused = True
@@ -163,7 +163,7 @@ class OrderedWriters:
     def _is_ended(self) -> bool:
         return self._is_over or bool(self._errors)
 
-    def _run(self, write: Write) -> None:
+    def _write_tickets(self, write: Write) -> None:
         try:
             while True:
                 with self._changed:
@@ -190,7 +190,7 @@ class OrderedWriters:
             self._changed.notify_all()
 
 
-def check(snapshots: Sequence[Read], before: Progress, after: Progress) -> Finding:
+def check_snapshots(snapshots: Sequence[Read], before: Progress, after: Progress) -> Finding:
     """Read the snapshots of all members, in their order, and check them against the progress at the cut.
 
     ``before`` is the progress before the call, ``after`` the progress after its return. Raises: ValueError,
@@ -199,7 +199,7 @@ def check(snapshots: Sequence[Read], before: Progress, after: Progress) -> Findi
     seen = [
         ticket
         for position, read in enumerate(snapshots)
-        for ticket in tickets_of(read, position, len(snapshots), after.issued)
+        for ticket in read_tickets(read, position, len(snapshots), after.issued)
     ]
     return check_tickets(seen, before, after)
 
@@ -216,7 +216,7 @@ def check_tickets(seen: Sequence[Ticket], before: Progress, after: Progress) -> 
     )
 
 
-def tickets_of(read: Read, position: int, members: int, issued: int) -> Iterator[Ticket]:
+def read_tickets(read: Read, position: int, members: int, issued: int) -> Iterator[Ticket]:
     """Yield the tickets in one snapshot. Raises: ValueError, if it holds anything else."""
     end = (issued // members + BEYOND) * SLOT_BYTES
     for start in range(0, end, READ_BYTES):

@@ -184,7 +184,7 @@ class SnapshotDetails:
     cut_members: int | None = field(default=None, compare=False)
 
     @classmethod
-    def of(cls, spec: SnapshotSpec, cut: _Cut | None) -> SnapshotDetails:
+    def from_spec(cls, spec: SnapshotSpec, cut: _Cut | None) -> SnapshotDetails:
         """Return the details of a prepared snapshot, and of its cut if that has happened."""
         members = None if cut is None else len(cut.members)
         return cls(spec.volume_id, spec.group_id, spec.cgsnapshot_id, members)

@@ -41,13 +41,13 @@ class CutLevel(StrEnum):
     PER_VOLUME = "per-volume"
     CRASH = "crash"
 
-    def reaches(self, demanded: CutLevel) -> bool:
+    def is_at_least(self, demanded: CutLevel) -> bool:
         """Whether this level is the demanded one or a higher one."""
         order = list(CutLevel)
         return order.index(self) >= order.index(demanded)
 
 
-def highest(*levels: CutLevel) -> CutLevel:
+def highest_level(*levels: CutLevel) -> CutLevel:
     """Return the lowest level that reaches all the given levels."""
     return max(levels, key=list(CutLevel).index)
 
@@ -73,7 +73,7 @@ def parse_level(value: object) -> CutLevel | None:
     return next((level for level in CutLevel if level.value == value), None)
 
 
-def capabilities(level: CutLevel) -> JSON:
+def capabilities_of_level(level: CutLevel) -> JSON:
     """Return the capabilities that a backend with this level of cuts reports."""
     is_instant = level is CutLevel.CRASH
     return {
@@ -91,11 +91,11 @@ class CutTimer:
     tick_s: float
 
     @classmethod
-    def now(cls) -> CutTimer:
+    def start(cls) -> CutTimer:
         """Start a timer."""
         return cls(clock.now(), time.monotonic())
 
-    def took_ms(self) -> float:
+    def elapsed_ms(self) -> float:
         """Return the milliseconds since the start."""
         return round((time.monotonic() - self.tick_s) * 1000, 3)
 
@@ -118,7 +118,7 @@ def evidence(
         "level": level_of_cut(level, members).value,
         "members": members,
         "cut_at": None if began is None else clock.iso(began.at),
-        "duration_ms": None if began is None else began.took_ms(),
+        "duration_ms": None if began is None else began.elapsed_ms(),
         "skew_ms": round(skew_ms, 6),
     }
     return reported if promise is None else {**reported, "promise": promise}

@@ -69,25 +69,25 @@ class Fault:
     deadline_s: float = 30.0
 
     def __post_init__(self) -> None:
-        _demand(self.call in CALLS, f"call must be one of {', '.join(sorted(CALLS))}, not {self.call!r}")
-        _demand(
+        _require(self.call in CALLS, f"call must be one of {', '.join(sorted(CALLS))}, not {self.call!r}")
+        _require(
             self.kind in get_args(Kind), f"kind must be one of {', '.join(get_args(Kind))}, not {self.kind!r}"
         )
-        _demand(self.when in get_args(When), f"when must be before or after, not {self.when!r}")
-        _demand(
+        _require(self.when in get_args(When), f"when must be before or after, not {self.when!r}")
+        _require(
             self.target is None or isinstance(self.target, str), f"target must be an id, not {self.target!r}"
         )
-        _demand(_is_number(self.nth, int) and self.nth >= 1, f"nth must be 1 or more, not {self.nth!r}")
-        _demand(
+        _require(_is_number(self.nth, int) and self.nth >= 1, f"nth must be 1 or more, not {self.nth!r}")
+        _require(
             self.times is None or (_is_number(self.times, int) and self.times >= 1),
             f"times must be 1 or more, or null for always, not {self.times!r}",
         )
-        _demand(
+        _require(
             _is_number(self.deadline_s, int, float) and self.deadline_s > 0,
             f"deadline_s must be above zero, not {self.deadline_s!r}",
         )
-        _demand(self.kind != "lie" or self.when == "before", "a lie does nothing, so it cannot come after")
-        _demand(self.kind != "lie" or self.call != "report", "report cannot lie")
+        _require(self.kind != "lie" or self.when == "before", "a lie does nothing, so it cannot come after")
+        _require(self.kind != "lie" or self.call != "report", "report cannot lie")
 
 
 class DrillError(CgflowError):
@@ -105,7 +105,7 @@ class DrillFile:
         self._seen: tuple[int, int, int] | None = None
         self._fired: Counter[str] | None = None
 
-    def changed(self) -> dict[str, Fault] | None:
+    def read_if_changed(self) -> dict[str, Fault] | None:
         """Return the faults by id, or None if the file has not changed since the last read.
 
         Raises: DrillError.
@@ -115,7 +115,7 @@ class DrillFile:
             mark = (stat.st_ino, stat.st_mtime_ns, stat.st_size)
             if mark == self._seen:
                 return None
-            orders = _parse(self.path, self.path.read_bytes())
+            orders = _parse_faults(self.path, self.path.read_bytes())
         except FileNotFoundError:
             if self._seen is None:
                 return None
@@ -126,13 +126,13 @@ class DrillFile:
         self._seen = mark
         return orders
 
-    def fired(self, id: str) -> int:
+    def firing_count(self, id: str) -> int:
         """Return how often a fault has fired, in this process and earlier ones. Raises: DrillError."""
-        return self._load()[id]
+        return self._load_firing_counts()[id]
 
     def record_firing(self, id: str, fault: Fault) -> None:
         """Record a firing durably. The fault must not act before this returns. Raises: DrillError."""
-        fired = self._load()
+        fired = self._load_firing_counts()
         line = json.dumps(
             {"id": id, "at": clock.iso(clock.now()), "pid": os.getpid(), "fault": asdict(fault)}
         )
@@ -148,7 +148,7 @@ class DrillFile:
             raise DrillError(f"drill record {self.record} cannot be written: {error.strerror}") from error
         fired[id] += 1
 
-    def _load(self) -> Counter[str]:
+    def _load_firing_counts(self) -> Counter[str]:
         if self._fired is not None:
             return self._fired
         fired: Counter[str] = Counter()
@@ -171,7 +171,7 @@ class DrillFile:
         return fired
 
 
-def _parse(path: Path, blob: bytes) -> dict[str, Fault]:
+def _parse_faults(path: Path, blob: bytes) -> dict[str, Fault]:
     try:
         entries = json.loads(blob)
     except ValueError as error:
@@ -207,6 +207,6 @@ def _is_number(value: object, *kinds: type) -> bool:
     return isinstance(value, kinds) and not isinstance(value, bool)
 
 
-def _demand(is_met: bool, message: str) -> None:
+def _require(is_met: bool, message: str) -> None:
     if not is_met:
         raise ValueError(message)

@@ -29,7 +29,7 @@ class Firing:
 
 
 @dataclass
-class _Order:
+class _ScheduledFault:
     fault: Fault
     id: str | None = None
     seen: int = 0
@@ -49,8 +49,8 @@ class FaultSchedule:
 
     def __init__(self, file: DrillFile | None = None) -> None:
         self._file = file
-        self._ordered: list[_Order] = []
-        self._drilled: dict[str, _Order] = {}
+        self._ordered: list[_ScheduledFault] = []
+        self._drilled: dict[str, _ScheduledFault] = {}
         self._log: list[Firing] = []
         self._changed = threading.Condition()
         self._gate = threading.Event()
@@ -61,15 +61,15 @@ class FaultSchedule:
         return cls(DrillFile(path))
 
     @property
-    def fired(self) -> tuple[Firing, ...]:
+    def firings(self) -> tuple[Firing, ...]:
         """What has fired in this process, in order."""
         with self._changed:
             return tuple(self._log)
 
-    def order(self, fault: Fault) -> None:
+    def add_fault(self, fault: Fault) -> None:
         """Schedule a fault. It counts calls from now on."""
         with self._changed:
-            self._ordered.append(_Order(fault))
+            self._ordered.append(_ScheduledFault(fault))
 
     def clear(self) -> None:
         """Remove every fault scheduled by ``order``, and clear the log. Hanging calls keep hanging."""
@@ -77,18 +77,18 @@ class FaultSchedule:
             self._ordered.clear()
             self._log.clear()
 
-    def release(self) -> None:
+    def release_hanging_calls(self) -> None:
         """Let every call that hangs now continue as if it had not hung."""
         with self._changed:
             self._gate.set()
             self._gate = threading.Event()
 
-    def await_fired(self, count: int, timeout_s: float) -> bool:
+    def await_firings(self, count: int, timeout_s: float) -> bool:
         """Wait until ``count`` faults have fired since the start or ``clear``; return False on timeout."""
         with self._changed:
             return self._changed.wait_for(lambda: len(self._log) >= count, timeout_s)
 
-    def meet(self, call: str, when: When, ids: tuple[str, ...]) -> Fault | None:
+    def apply_due_fault(self, call: str, when: When, ids: tuple[str, ...]) -> Fault | None:
         """Apply the fault that is due at one of the two points of a call, if there is one.
 
         Returns: a fault of the kind ``lie``, which the caller must carry out; None, to continue. Raises: the
@@ -96,7 +96,7 @@ class FaultSchedule:
         """
         with self._changed:
             try:
-                order = self._choose(call, when, ids)
+                order = self._choose_due_fault(call, when, ids)
             except DrillError as error:
                 if call in ("start", "stop"):
                     # The service must be able to start and stop; the next call reports the invalid drill
@@ -108,11 +108,11 @@ class FaultSchedule:
             self._log.append(Firing(order.fault, clock.now(), ids))
             self._changed.notify_all()
             gate = self._gate
-        return _act(order.fault, f"{call} failed by order ({when} its effect)", gate)
+        return _perform_fault(order.fault, f"{call} failed by order ({when} its effect)", gate)
 
-    def _choose(self, call: str, when: When, ids: tuple[str, ...]) -> _Order | None:
-        self._reload()
-        chosen: _Order | None = None
+    def _choose_due_fault(self, call: str, when: When, ids: tuple[str, ...]) -> _ScheduledFault | None:
+        self._reload_drill_file()
+        chosen: _ScheduledFault | None = None
         for order in (*self._ordered, *self._drilled.values()):
             if not order.matches(call, when, ids):
                 continue
@@ -128,22 +128,22 @@ class FaultSchedule:
         chosen.fired += 1
         return chosen
 
-    def _reload(self) -> None:
-        changed = None if self._file is None else self._file.changed()
+    def _reload_drill_file(self) -> None:
+        changed = None if self._file is None else self._file.read_if_changed()
         if self._file is None or changed is None:
             return
-        drilled: dict[str, _Order] = {}
+        drilled: dict[str, _ScheduledFault] = {}
         for id, fault in changed.items():
             known = self._drilled.get(id)
             if known is None or known.fault != fault:
-                fired = self._file.fired(id)
+                fired = self._file.firing_count(id)
                 # A fault that has fired has let its first calls pass, possibly in an earlier process.
-                known = _Order(fault, id, seen=fault.nth - 1 if fired else 0, fired=fired)
+                known = _ScheduledFault(fault, id, seen=fault.nth - 1 if fired else 0, fired=fired)
             drilled[id] = known
         self._drilled = drilled
 
 
-def _act(fault: Fault, words: str, gate: threading.Event) -> Fault | None:
+def _perform_fault(fault: Fault, words: str, gate: threading.Event) -> Fault | None:
     match fault.kind:
         case "final":
             raise FinalDriverError(words)

@@ -30,7 +30,7 @@ from cgflow.drivers.contract import (
     VolumeDetails,
     VolumeSpec,
 )
-from cgflow.drivers.contract.cut_evidence import CutLevel, capabilities
+from cgflow.drivers.contract.cut_evidence import CutLevel, capabilities_of_level
 from cgflow.drivers.memory.base import CAPACITY_GIB
 from cgflow.drivers.memory.cloning import MemoryCloning
 from cgflow.drivers.memory.group_snapshots import MemoryGroupSnapshots
@@ -93,7 +93,7 @@ class MemoryDriver(
             provisioned_gib=provisioned,
             thin=False,
             capabilities={
-                **capabilities(self.level),
+                **capabilities_of_level(self.level),
                 "thin_provisioning_support": False,
                 "online_extend_support": True,
                 "multiattach": True,
@@ -180,7 +180,7 @@ class MemoryDriver(
                 self._inventory(None),
                 {v.id: VolumeDetails(v.size_gib * GIB, v.group_id) for v in self._state.volumes.values()},
                 {
-                    s.spec.id: SnapshotDetails.of(s.spec, cuts.get(s.spec.cgsnapshot_id))
+                    s.spec.id: SnapshotDetails.from_spec(s.spec, cuts.get(s.spec.cgsnapshot_id))
                     for s in self._state.snapshots.values()
                 },
             )

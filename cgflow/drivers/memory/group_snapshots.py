@@ -40,7 +40,7 @@ class MemoryGroupSnapshots(MemoryBase, GroupSnapshots):
             self._record("prepare", spec=asdict(snapshot))
 
     def cut(self, cgsnapshot_id: str, group_id: str | None, snapshots: list[SnapshotSpec]) -> JSON:
-        began = CutTimer.now()
+        began = CutTimer.start()
         contents, skew_ms = self._read_members(cgsnapshot_id, group_id, snapshots)
         with self._lock:
             done = self._earlier_cut(cgsnapshot_id, group_id, snapshots)
@@ -53,7 +53,7 @@ class MemoryGroupSnapshots(MemoryBase, GroupSnapshots):
             extra: JSON = {"seen": contents} if contents else {}
             self._record("cut", cgsnapshot=cgsnapshot_id, copies=ids, evidence=cut_evidence, **extra)
             try:
-                self._record("cut_took", cgsnapshot=cgsnapshot_id, ms=began.took_ms())
+                self._record("cut_took", cgsnapshot=cgsnapshot_id, ms=began.elapsed_ms())
             except FinalDriverError as error:
                 raise AmbiguousDriverError(f"cgsnapshot {cgsnapshot_id} was cut, but: {error}") from error
             return dict(self._state.cuts[cgsnapshot_id].evidence)

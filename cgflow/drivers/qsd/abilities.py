@@ -32,7 +32,7 @@ from cgflow.drivers.qsd.operations import (
     restores,
     snapshots,
 )
-from cgflow.drivers.qsd.operations.recovery import hold_settled
+from cgflow.drivers.qsd.operations.recovery import lock_and_recover
 from cgflow.drivers.qsd.operations.snapshots import cut as cut_members
 from cgflow.drivers.qsd.qemu import block_jobs
 from cgflow.errors import AmbiguousDriverError, BusyDriverError, FinalDriverError
@@ -102,11 +102,11 @@ class QsdCloning(Cloning):
         if known is not None and volume.id in known.manifest.volumes:
             return
         origin = self._homes.get(home_id_of(source))
-        target = _target(self._homes, volume.id, volume.group_id)
+        target = _get_or_create_target_home(self._homes, volume.id, volume.group_id)
         try:
             clones.clone(target, volume.id, volume.size_gib * GIB, origin, (source.volume_id, source.id))
         except FinalDriverError:
-            _remove_if_vacant(self._homes, target)
+            _remove_vacant_volume_home(self._homes, target)
             raise
 
 
@@ -118,17 +118,17 @@ class QsdRegrouping(Regrouping):
     def move_volume(self, volume: VolumeSpec, group_id: str | None) -> None:
         """See the contract."""
         source = self._homes.find(home_id_of(volume))
-        target = _target(self._homes, volume.id, group_id)
+        target = _get_or_create_target_home(self._homes, volume.id, group_id)
         try:
             if source is None or source is target:
                 _refuse_missing_volume(target, volume.id)
             else:
                 moves.move(source, target, volume.id)
         except (FinalDriverError, BusyDriverError):
-            _remove_if_vacant(self._homes, target)
+            _remove_vacant_volume_home(self._homes, target)
             raise
         if source is not None:
-            _remove_if_vacant(self._homes, source)
+            _remove_vacant_volume_home(self._homes, source)
 
 
 class QsdRestoring(Restoring):
@@ -174,7 +174,7 @@ class QsdCompaction(SupportsCompaction):
                 continue
             group = home.id if home.manifest.is_group else None
             for volume in home.manifest.volumes.values():
-                if _is_due(home, volume):
+                if _is_compaction_due(home, volume):
                     spec = VolumeSpec(volume.id, volume.size_bytes // GIB, group)
                     found.append((len(volume.chain), spec))
         return [spec for _, spec in sorted(found, key=lambda pair: -pair[0])]
@@ -182,7 +182,7 @@ class QsdCompaction(SupportsCompaction):
     def compact_volume(self, volume: VolumeSpec, seconds: float) -> bool:
         """See the contract. The copying continues in the daemon after this call has returned."""
         home = self._homes.find(home_id_of(volume))
-        return home is None or _compact(home, volume.id, seconds)
+        return home is None or _compact_volume(home, volume.id, seconds)
 
 
 class QsdHostFiles(SupportsHostFiles):
@@ -194,7 +194,7 @@ class QsdHostFiles(SupportsHostFiles):
         """See the contract."""
         home = self._homes.get(home_id_of(export))
         volume_id = export.volume_id if isinstance(export, SnapshotSpec) else export.id
-        with hold_settled(home):
+        with lock_and_recover(home):
             address, path = host_files.serve(home, volume_id, export.id)
         return replace(address, data={**address.data, "path": str(path)})
 
@@ -206,7 +206,7 @@ class QsdHostFiles(SupportsHostFiles):
                 host_files.withdraw(home, export.id)
 
 
-def _target(homes: HomeRegistry, volume_id: str, group_id: str | None) -> Home:
+def _get_or_create_target_home(homes: HomeRegistry, volume_id: str, group_id: str | None) -> Home:
     """Return the home that a volume is to be in; create it if the volume is in no group.
 
     Raises: DriverError.
@@ -219,7 +219,7 @@ def _target(homes: HomeRegistry, volume_id: str, group_id: str | None) -> Home:
     return home
 
 
-def _remove_if_vacant(homes: HomeRegistry, home: Home) -> None:
+def _remove_vacant_volume_home(homes: HomeRegistry, home: Home) -> None:
     """Remove the home of a volume outside any group if the volume is not in it."""
     if not home.manifest.is_group and home.manifest.is_vacant:
         homes.remove(home.id)
@@ -231,7 +231,7 @@ def _refuse_missing_volume(home: Home, volume_id: str) -> None:
         raise FinalDriverError(f"there is no volume {volume_id} in {home.id}")
 
 
-def _is_due(home: Home, volume: VolumeRecord) -> bool:
+def _is_compaction_due(home: Home, volume: VolumeRecord) -> bool:
     """Return whether a chain is too long, or has hidden layers that can be merged by now."""
     longest = home.config.longest_chain
     has_failed = home.problems.has(ProblemKind.MERGE_FAILED, volume.id)
@@ -240,42 +240,44 @@ def _is_due(home: Home, volume: VolumeRecord) -> bool:
     if len(volume.chain) <= longest and not layer_tree.hidden_layers(volume) and not has_failed:
         return False
     try:
-        shared = home.shared(volume)
+        shared = home.shared_layers(volume)
     except FileNotFoundError:
         # The volume is being deleted or moved at this moment, or it has lost a layer.
         return False
     if has_failed or layer_tree.layer_to_flatten(volume, longest, shared) is not None:
         return True
-    return any(not found.active for found in layer_tree.allowed_merges(volume, home.cloned, shared))
+    return any(
+        not found.active for found in layer_tree.allowed_merges(volume, home.layers_being_cloned, shared)
+    )
 
 
-def _compact(home: Home, volume_id: str, seconds: float) -> bool:
+def _compact_volume(home: Home, volume_id: str, seconds: float) -> bool:
     """Compact a volume until nothing is due, or for about ``seconds``; return whether nothing is due.
 
     Raises: FinalDriverError, if there is not enough free space; DriverError.
     """
     deadline = time.monotonic() + seconds
-    with hold_settled(home) as graph:
+    with lock_and_recover(home) as graph:
         client = graph.client
     # Listen before the job starts, and without holding the home's lock.
     with client.listen() as outcomes, client.listen() as events:
         layer = _start_flattening(home, volume_id)
         if layer is None:
-            return _merge_unblocked(home, volume_id)
+            return _merge_after_flattening(home, volume_id)
         job = block_jobs.flattening_job_id(layer)
-        if graph.jobs.wait(job, (), events, deadline) is None:
+        if graph.jobs.wait_for_status(job, (), events, deadline) is None:
             return False
         home.trace("flatten:after-job")
-        reason = block_jobs.failure(outcomes, job)
-    with hold_settled(home):
+        reason = block_jobs.failure_reason(outcomes, job)
+    with lock_and_recover(home):
         volume = home.manifest.volumes.get(volume_id)
         if volume is not None and volume.flattening == layer:
-            flatten.conclude(home, volume_id)
+            flatten.record_outcome(home, volume_id)
     if reason is not None:
         raise FinalDriverError(
             f"the chain of volume {volume_id} was not shortened: {reason}; nothing is lost"
         )
-    return _merge_unblocked(home, volume_id)
+    return _merge_after_flattening(home, volume_id)
 
 
 def _start_flattening(home: Home, volume_id: str) -> int | None:
@@ -283,31 +285,31 @@ def _start_flattening(home: Home, volume_id: str) -> int | None:
 
     Returns the layer that is being flattened, or None.
     """
-    with hold_settled(home):
+    with lock_and_recover(home):
         volume = home.manifest.volumes.get(volume_id)
         if volume is None:
             return None
         if volume.flattening is not None:
             return volume.flattening
-        merge.sweep(home, volume_id)
+        merge.merge_hidden_layers(home, volume_id)
         volume = home.manifest.volumes[volume_id]
-        layer_access.refuse_damaged(home, volume_id, volume.backing_of, "its chain was not shortened")
-        layer = layer_tree.layer_to_flatten(volume, home.config.longest_chain, home.shared(volume))
+        layer_access.refuse_damaged_layers(home, volume_id, volume.backing_of, "its chain was not shortened")
+        layer = layer_tree.layer_to_flatten(volume, home.config.longest_chain, home.shared_layers(volume))
         if layer is not None:
-            flatten.begin(home, volume_id, layer)
+            flatten.start(home, volume_id, layer)
         return layer
 
 
-def _merge_unblocked(home: Home, volume_id: str) -> bool:
+def _merge_after_flattening(home: Home, volume_id: str) -> bool:
     """Do the merges that a flattening had blocked, and return whether nothing is due any more.
 
     Raises: AmbiguousDriverError, if a merge fails; DriverError.
     """
-    with hold_settled(home):
+    with lock_and_recover(home):
         if volume_id not in home.manifest.volumes:
             return True
-        merge.sweep(home, volume_id)
+        merge.merge_hidden_layers(home, volume_id)
         problem = home.problems.get(ProblemKind.MERGE_FAILED, volume_id)
         if problem is not None:
             raise AmbiguousDriverError(problem)
-        return not _is_due(home, home.manifest.volumes[volume_id])
+        return not _is_compaction_due(home, home.manifest.volumes[volume_id])

@@ -30,7 +30,7 @@ from cgflow.drivers.contract import (
     VolumeDetails,
     VolumeSpec,
 )
-from cgflow.drivers.contract.cut_evidence import CutLevel, capabilities
+from cgflow.drivers.contract.cut_evidence import CutLevel, capabilities_of_level
 from cgflow.drivers.qsd.abilities import (
     QsdCloning,
     QsdCompaction,
@@ -39,13 +39,13 @@ from cgflow.drivers.qsd.abilities import (
     QsdRegrouping,
     QsdRestoring,
 )
-from cgflow.drivers.qsd.home.home import GIB, Home, HomeConfig, Trace, home_id_of, untraced
+from cgflow.drivers.qsd.home.home import GIB, Home, HomeConfig, Trace, home_id_of, ignore_trace_point
 from cgflow.drivers.qsd.home.problem_log import ProblemKind
 from cgflow.drivers.qsd.home.state_dir import StateDir
 from cgflow.drivers.qsd.home_registry import HomeRegistry
 from cgflow.drivers.qsd.model.records import Manifest
 from cgflow.drivers.qsd.operations import volumes
-from cgflow.drivers.qsd.operations.recovery import hold_settled, match
+from cgflow.drivers.qsd.operations.recovery import lock_and_recover, match_daemon_to_manifest
 from cgflow.drivers.qsd.qemu import nbd_endpoint
 from cgflow.drivers.qsd.qemu.nbd_endpoint import TcpEndpoint
 from cgflow.errors import ConfigError, FinalDriverError
@@ -102,7 +102,7 @@ class QsdDriver(
         max_chain_depth: int = MAX_CHAIN_DEPTH,
         linked_clones: bool = LINKED_CLONES,
         tcp: TcpEndpoint | None = None,
-        trace: Trace = untraced,
+        trace: Trace = ignore_trace_point,
     ) -> None:
         self._state = StateDir(state_dir, trace)
         self._program = program
@@ -156,7 +156,7 @@ class QsdDriver(
             thin=True,
             max_over_subscription_ratio=self._ratio,
             capabilities={
-                **capabilities(CutLevel.CRASH),
+                **capabilities_of_level(CutLevel.CRASH),
                 "thin_provisioning_support": True,
                 "online_extend_support": False,
                 "storage_protocol": "nbd",
@@ -166,7 +166,7 @@ class QsdDriver(
                 "data_service_restarts": self._incidents.count,
             },
             problems=tuple(self._homes.problems(None)),
-            incidents=self._incidents.last(),
+            incidents=self._incidents.latest(),
         )
 
     def create_group(self, group_id: str) -> None:
@@ -207,11 +207,11 @@ class QsdDriver(
         home = self._home_of(volume)
         if home.problems.has(ProblemKind.NOT_SERVED):
             # Do not return an address at which nothing listens: start the daemon, or raise why that fails.
-            with hold_settled(home):
+            with lock_and_recover(home):
                 pass
         if home.problems.has(ProblemKind.VOLUME_NOT_SERVED, volume.id):
-            with hold_settled(home):
-                match(home)
+            with lock_and_recover(home):
+                match_daemon_to_manifest(home)
         broken = home.problems.get(ProblemKind.VOLUME_NOT_SERVED, volume.id)
         if broken is not None:
             raise FinalDriverError(broken)
@@ -247,7 +247,7 @@ class QsdDriver(
         )
 
     def _inventory(self, manifests: Sequence[Manifest], group_id: str | None) -> Inventory:
-        volumes = [volume for manifest in manifests for volume in manifest.all_volumes()]
+        volumes = [volume for manifest in manifests for volume in manifest.volumes_including_outgoing()]
         return Inventory(
             groups=frozenset(manifest.home_id for manifest in manifests if manifest.is_group),
             volumes=frozenset(volume.id for volume in volumes),
@@ -257,9 +257,9 @@ class QsdDriver(
             problems=tuple(self._homes.problems(group_id)),
         )
 
-    def wait_until_swept(self, seconds: float) -> bool:
+    def await_startup_merges(self, seconds: float) -> bool:
         """Wait for the background work of ``start``; return False if it is not done within ``seconds``."""
-        return self._homes.wait_until_swept(seconds)
+        return self._homes.await_startup_merges(seconds)
 
     def _home_of(self, volume: VolumeSpec) -> Home:
         home = self._homes.find(home_id_of(volume))

@@ -21,17 +21,17 @@ from dataclasses import replace
 from cgflow.drivers.qsd.home.home import (
     Home,
     HomeConfig,
-    clear_folder,
     create_home,
     error_message,
     is_incomplete_home,
     oserror_as_final_error,
+    remove_home_folder,
 )
 from cgflow.drivers.qsd.home.manifest_file import ManifestUnreadable
 from cgflow.drivers.qsd.home.problem_log import ProblemKind
 from cgflow.drivers.qsd.home.state_dir import StateDir
 from cgflow.drivers.qsd.operations import host_files, layer_access, merge, moves, stray_cleanup
-from cgflow.drivers.qsd.operations.recovery import ensure_served, hold_settled
+from cgflow.drivers.qsd.operations.recovery import ensure_served, lock_and_recover
 from cgflow.drivers.qsd.qemu.daemon_process import DaemonHung
 from cgflow.drivers.qsd.qemu.qmp_client import DaemonLost
 from cgflow.errors import AmbiguousDriverError, BusyDriverError, DriverError, FinalDriverError
@@ -57,26 +57,26 @@ class HomeRegistry:
         self._unreadable: dict[str, str] = {}
         self._deaths: dict[str, deque[float]] = defaultdict(lambda: deque(maxlen=_DEATHS_ALLOWED))
         self._threads: list[threading.Thread] = []
-        self._swept = threading.Event()
+        self._startup_merges_done = threading.Event()
         self._is_started = False
 
     def start(self) -> None:
         """Find and serve every home; record a problem for each that cannot be read or served."""
         self._config = replace(self._config, stopping=threading.Event())
-        self._swept.clear()
+        self._startup_merges_done.clear()
         self._unreadable.clear()
         self._homes = {}
         folders = sorted(self._state.homes.iterdir())
         for folder in folders:
-            self._load(folder.name)
+            self._load_home(folder.name)
         stray_cleanup.end_stray_daemons(
             self._state.run, {self._state.sockets(folder.name) for folder in folders}
         )
         self._is_started = True
-        self._settle_moves()
+        self._recover_moves_and_clones()
         self._open_all()
-        self._remove_stray_files()
-        self._start_thread(self._sweep_all, "qsd-sweep")
+        self._remove_stray_host_files()
+        self._start_thread(self._merge_hidden_layers_of_all, "qsd-sweep")
         watchdog = Watchdog(
             lambda: list(self._homes.values()), self._serve_unless_locked, self._config.stopping
         )
@@ -110,9 +110,9 @@ class HomeRegistry:
         for thread in threads:
             thread.join()
 
-    def wait_until_swept(self, seconds: float) -> bool:
+    def await_startup_merges(self, seconds: float) -> bool:
         """Wait for the background work of ``start``; return False if it is not done within ``seconds``."""
-        return self._swept.wait(seconds)
+        return self._startup_merges_done.wait(seconds)
 
     def all(self) -> list[Home]:
         """Return the homes that currently exist. Raises: FinalDriverError, before ``start``."""
@@ -142,13 +142,13 @@ class HomeRegistry:
                 if not _ID.fullmatch(home_id):
                     raise FinalDriverError(f"{home_id!r} cannot be the name of a folder; nothing was made")
                 with oserror_as_final_error(f"the folder of {home_id} could not be created"):
-                    create_home(self._state.home(home_id), is_group=is_group)
+                    create_home(self._state.home_folder(home_id), is_group=is_group)
                 self._config.trace("home:after-manifest")
-                home = self._load(home_id)
+                home = self._load_home(home_id)
         if home is None or home.manifest.is_group != is_group:
             raise FinalDriverError(f"{home_id} is in use by something else on this backend; nothing was made")
         try:
-            with hold_settled(home):
+            with lock_and_recover(home):
                 return home
         except FinalDriverError:
             if is_new:
@@ -162,7 +162,7 @@ class HomeRegistry:
         """
         home = self.find(home_id)
         if home is None:
-            self._remove_half_made(home_id)
+            self._remove_incomplete_home(home_id)
             return
         with home.lock:
             if not home.manifest.is_vacant:
@@ -177,15 +177,15 @@ class HomeRegistry:
             with self._lock:
                 self._homes.pop(home_id, None)
 
-    def _remove_half_made(self, home_id: str) -> None:
+    def _remove_incomplete_home(self, home_id: str) -> None:
         """Remove the remains of a failed creation. Raises: AmbiguousDriverError."""
-        folder = self._state.home(home_id)
+        folder = self._state.home_folder(home_id)
         if not _ID.fullmatch(home_id) or not folder.is_dir():
             return
         with self._lock:
             try:
                 if home_id not in self._homes and is_incomplete_home(folder):
-                    clear_folder(folder)
+                    remove_home_folder(folder)
             except FileNotFoundError:
                 return
             except OSError as error:
@@ -203,26 +203,28 @@ class HomeRegistry:
             if home_id in (None, home.id):
                 found += [
                     *home.problems.messages(),
-                    *host_files.problems(home),
-                    *layer_access.problems(home),
+                    *host_files.unserved_file_problems(home),
+                    *layer_access.lost_data_problems(home),
                 ]
         if home_id is None:
-            found += [f"the file {name} belongs to no export: unmount it" for name in self._stray_files()]
+            found += [
+                f"the file {name} belongs to no export: unmount it" for name in self._stray_host_files()
+            ]
         return sorted(found)
 
-    def _load(self, home_id: str) -> Home | None:
-        folder = self._state.home(home_id)
+    def _load_home(self, home_id: str) -> Home | None:
+        folder = self._state.home_folder(home_id)
         try:
             home = Home(
                 folder,
                 self._state.sockets(home_id),
                 self._config,
                 self._restart_daemon,
-                self._settle_in_background,
+                self._recover_in_background,
             )
         except FileNotFoundError:
             if is_incomplete_home(folder):
-                clear_folder(folder)
+                remove_home_folder(folder)
             else:
                 self._unreadable[home_id] = (
                     f"{folder} contains layers but no manifest: restore the manifest, or move the folder away"
@@ -233,10 +235,10 @@ class HomeRegistry:
             return None
         self._homes[home_id] = home
         if self._config.tcp is not None and home.manifest.nbd_port is not None:
-            self._config.tcp.hold(home_id, home.manifest.nbd_port)
+            self._config.tcp.record_port(home_id, home.manifest.nbd_port)
         return home
 
-    def _settle_moves(self) -> None:
+    def _recover_moves_and_clones(self) -> None:
         """Finish the moves and remove the partial clones of an earlier process, before any daemon starts."""
         for home in self._homes.values():
             try:
@@ -250,7 +252,7 @@ class HomeRegistry:
         for home in self._homes.values() if not self._unreadable else ():
             for volume_id in home.manifest.arriving.keys() - coming:
                 try:
-                    moves.release(home, volume_id)
+                    moves.release_reserved_layers(home, volume_id)
                 except OSError as error:
                     home.problems.set(
                         ProblemKind.MOVE_UNFINISHED,
@@ -258,19 +260,19 @@ class HomeRegistry:
                         f"{error_message(error)}",
                     )
 
-    def _remove_stray_files(self) -> None:
-        for name in self._stray_files():
+    def _remove_stray_host_files(self) -> None:
+        for name in self._stray_host_files():
             # A file that cannot be removed is reported by ``problems``.
             with suppress(BusyDriverError):
                 self._state.mounts.remove(name)
 
-    def _stray_files(self) -> set[str]:
+    def _stray_host_files(self) -> set[str]:
         """Return the host files whose export no longer exists; none while a manifest cannot be read."""
         if self._unreadable:
             return set()
-        volumes = [volume for home in self.all() for volume in home.manifest.all_volumes()]
+        volumes = [volume for home in self.all() for volume in home.manifest.volumes_including_outgoing()]
         exports = {name for volume in volumes for name in (volume.id, *volume.exported)}
-        return self._state.mounts.wanted() - exports
+        return self._state.mounts.wanted_exports() - exports
 
     def _serve(self, home: Home) -> None:
         with home.lock:
@@ -292,16 +294,16 @@ class HomeRegistry:
                 f"the qemu-storage-daemon of {home.id} died {_DEATHS_ALLOWED} times within a minute; "
                 f"its log is in {home.folder}. It is restarted in {_DEATHS_WITHIN_S:.0f} s, or by a call",
             )
-            self._start_thread(lambda: self._serve_later(home), f"qsd-revive-{home.id}")
+            self._start_thread(lambda: self._serve_after_delay(home), f"qsd-revive-{home.id}")
             return
         deaths.append(now)
         self._start_thread(lambda: self._serve_unless_stopped(home), f"qsd-revive-{home.id}")
 
-    def _serve_later(self, home: Home) -> None:
+    def _serve_after_delay(self, home: Home) -> None:
         if not self._config.stopping.wait(_DEATHS_WITHIN_S):
             self._serve_unless_stopped(home)
 
-    def _settle_in_background(self, home: Home) -> None:
+    def _recover_in_background(self, home: Home) -> None:
         """Settle a home in the background, after the operation that calls this has released the lock."""
         self._start_thread(lambda: self._serve_unless_stopped(home), f"qsd-settle-{home.id}")
 
@@ -321,25 +323,25 @@ class HomeRegistry:
         if not self._config.stopping.is_set() and not home.is_removed:
             self._serve(home)
 
-    def _sweep_all(self) -> None:
+    def _merge_hidden_layers_of_all(self) -> None:
         for home in self.all():
             for volume_id in list(home.manifest.volumes):
                 if self._config.stopping.is_set():
                     return
                 try:
-                    self._sweep(home, volume_id)
+                    self._merge_hidden_layers(home, volume_id)
                 except DriverError as error:
                     # If the daemon does not answer, a later call on this home does the pending merges.
-                    if not home.is_silent:
+                    if not home.is_daemon_silent:
                         home.problems.set(ProblemKind.MERGE_FAILED, error.message, volume_id)
-        self._swept.set()
+        self._startup_merges_done.set()
 
-    def _sweep(self, home: Home, volume_id: str) -> None:
+    def _merge_hidden_layers(self, home: Home, volume_id: str) -> None:
         for is_last in (False, True):
             try:
-                with hold_settled(home):
+                with lock_and_recover(home):
                     if volume_id in home.manifest.volumes:
-                        merge.sweep(home, volume_id)
+                        merge.merge_hidden_layers(home, volume_id)
             except DaemonLost:
                 # The daemon died for another reason and has been restarted: try once more.
                 if is_last or self._config.stopping.is_set():
@@ -367,7 +369,7 @@ SILENCE_S = 8.0
 
 
 class Watchdog:
-    """Checks every home at an interval. ``serve`` has a home adopted or settled in the background."""
+    """Checks every home at an interval. ``serve`` has a home adopted or recovered in the background."""
 
     def __init__(
         self, homes: Callable[[], Iterable[Home]], serve: Callable[[Home], None], stopping: threading.Event
@@ -380,20 +382,20 @@ class Watchdog:
         """Check all homes until the driver is stopped."""
         while not self._stopping.wait(INTERVAL_S):
             for home in self._homes():
-                self.check(home)
+                self.check_daemon(home)
 
-    def check(self, home: Home) -> None:
+    def check_daemon(self, home: Home) -> None:
         """Record or clear the problem that the daemon of a home does not answer."""
         if home.is_removed:
             return
-        silent_s = home.silence(PROBE_EVERY_S)
+        silent_s = home.probe_silence_s(PROBE_EVERY_S)
         if silent_s is None:
             # There is no connection, because the daemon did not answer when it was to be adopted.
-            if home.is_silent:
+            if home.is_daemon_silent:
                 self._serve(home)
         elif silent_s > SILENCE_S:
-            if not home.is_silent:
-                home.record_silence()
-        elif home.is_silent:
+            if not home.is_daemon_silent:
+                home.record_silent_daemon()
+        elif home.is_daemon_silent:
             home.problems.clear(ProblemKind.DAEMON_SILENT)
             self._serve(home)

@@ -17,7 +17,7 @@ from cgflow.drivers.contract import (
     StorageDriver,
     SupportsFencing,
 )
-from cgflow.drivers.contract.cut_evidence import CutLevel, capabilities
+from cgflow.drivers.contract.cut_evidence import CutLevel, capabilities_of_level
 from cgflow.drivers.rbd.cloning import RbdCloning
 from cgflow.drivers.rbd.exporter import Exporter
 from cgflow.drivers.rbd.group_snapshots import RbdGroupSnapshots
@@ -131,7 +131,7 @@ class RbdDriver(
             thin=True,
             max_over_subscription_ratio=self._ratio,
             capabilities={
-                **capabilities(CutLevel.CRASH),
+                **capabilities_of_level(CutLevel.CRASH),
                 "thin_provisioning_support": True,
                 "online_extend_support": True,
                 "storage_protocol": "ceph",

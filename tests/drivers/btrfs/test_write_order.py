@@ -14,7 +14,12 @@ from pathlib import Path
 import pytest
 
 from cgflow.drivers.btrfs import system_calls
-from cgflow.drivers.conformance.write_order_checker import SLOT_BYTES, Finding, OrderedWriters, check
+from cgflow.drivers.conformance.write_order_checker import (
+    SLOT_BYTES,
+    Finding,
+    OrderedWriters,
+    check_snapshots,
+)
 from cgflow.drivers.contract import VolumeSpec
 from tests.support.btrfs import BLOCK, DIRECT, Bench, File, copies_of, opened
 
@@ -56,16 +61,16 @@ def judged(writers: OrderedWriters, cut: Callable[[], list[Path]]) -> Finding:
     before = writers.progress()
     paths = cut()
     after = writers.progress()
-    with writers.paused(), ExitStack() as held:
+    with writers.pause(), ExitStack() as held:
         copies = [held.enter_context(File(path, 0, writable=False)) for path in paths]
-        return check([partial(read, copy) for copy in copies], before, after)
+        return check_snapshots([partial(read, copy) for copy in copies], before, after)
 
 
 def cuts(bench: Bench, volumes: list[VolumeSpec], writers: OrderedWriters) -> Iterator[Finding]:
     """Take cgsnapshots through the driver, one after the other."""
     for number in range(CUTS):
         copies = copies_of(volumes, f"c{number}")
-        with writers.paused():
+        with writers.pause():
             for copy in copies:
                 bench.driver.prepare(copy)
         subvolume = bench.folder / "homes" / "g" / "cuts" / f"c{number}"
@@ -75,7 +80,7 @@ def cuts(bench: Bench, volumes: list[VolumeSpec], writers: OrderedWriters) -> It
             return [subvolume / "volumes" / copy.volume_id for copy in copies]
 
         yield judged(writers, cut)
-        with writers.paused():
+        with writers.pause():
             for copy in copies:
                 bench.driver.delete_snapshot(copy)
 

@@ -65,7 +65,7 @@ def test_a_doubt_that_is_settled_does_not_disturb_a_clone(bench):
     (copy,) = take(bench.driver, [volume], "a")
 
     def settle():
-        bench.driver._homes.get("g").is_unsettled = True
+        bench.driver._homes.get("g").needs_recovery = True
         bench.driver.snapshot(copy)
 
     driver = bench.start(Between("clone:after-export", settle))
@@ -137,7 +137,7 @@ def test_a_process_that_dies_while_it_copies_leaves_nothing(bench, monkeypatch, 
     driver.clone_volume(CLONE, copy)
     assert read(driver, CLONE) == b"\1" * BLOCK
     driver.delete_snapshot(copy)
-    assert bench.files("g") == sorted(f"L{layer}.qcow2" for layer in bench.manifest("g").files())
+    assert bench.files("g") == sorted(f"L{layer}.qcow2" for layer in bench.manifest("g").layers_with_files())
     assert list((bench.state_dir / "homes" / "g").glob("*.part")) == []
 
 

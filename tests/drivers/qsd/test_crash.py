@@ -185,7 +185,7 @@ def finish(bench: Bench, reached: int) -> None:
         if verb == "cut":
             world.frozen[rest[0]] = dict(world.written)
     driver = bench.start()
-    assert driver.wait_until_swept(30)
+    assert driver.await_startup_merges(30)
     for step in STEPS[reached:]:
         run(driver, world, step)
         problems = driver.inventory().problems

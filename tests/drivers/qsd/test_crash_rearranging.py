@@ -134,7 +134,9 @@ def specs(scene: Scene) -> dict[str, VolumeSpec]:
         manifest = scene.bench.manifest(folder.name)
         assert not manifest.leaving
         assert not manifest.arriving
-        assert sorted(f"L{layer}.qcow2" for layer in manifest.files()) == scene.bench.files(folder.name)
+        assert sorted(f"L{layer}.qcow2" for layer in manifest.layers_with_files()) == scene.bench.files(
+            folder.name
+        )
         assert not list(folder.glob("*.part"))
         for volume in manifest.volumes.values():
             assert volume.id not in found
@@ -198,7 +200,7 @@ def test_the_list_of_points_is_complete(scene, name):
     operation = OPERATIONS[name]
     operation.before(scene.bench.driver, scene)
     driver = scene.bench.start(seen.append)
-    assert driver.wait_until_swept(30)
+    assert driver.await_startup_merges(30)
     seen.clear()
     operation.call(driver, scene)
     assert set(seen) == set(operation.points.split())
@@ -210,7 +212,7 @@ def test_what_was_broken_off_is_finished_by_a_repeat(scene, name, point, who):
     operation = OPERATIONS[name]
     dies(scene, operation, point, with_daemons=who == "both")
     driver = scene.bench.start()
-    assert driver.wait_until_swept(30)
+    assert driver.await_startup_merges(30)
     found = look(scene, driver)
     operation.call(driver, scene)
     after = operation.after(scene)

@@ -193,8 +193,8 @@ def test_a_cut_reads_no_file_that_has_not_changed(
     bench: Bench, cut: list[list[SnapshotSpec]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read_of: list[Path] = []
-    check = qcow2.check
-    monkeypatch.setattr(qcow2, "check", lambda path: (read_of.append(path), check(path))[1])
+    check = qcow2.check_references
+    monkeypatch.setattr(qcow2, "check_references", lambda path: (read_of.append(path), check(path))[1])
     take(bench.driver, [V0, V1], "warm")
     read_of.clear()
     take(bench.driver, [V0, V1], "late")
@@ -219,14 +219,14 @@ def test_whatever_is_cut_off_of_an_image_is_found(tmp_path: Path) -> None:
             )
         ]
         subprocess.run(["qemu-io", "-f", "qcow2", *asked, str(image)], check=True, capture_output=True)
-        qcow2.check(image)
+        qcow2.check_references(image)
         length = image.stat().st_size
         for lost in (1, 512, 65536, chance.randrange(1, length), chance.randrange(1, length), length - 1):
             os.truncate(image, length - lost)
             with pytest.raises(ValueError, match=r"has \d+ bytes|too short"):
-                qcow2.check(image)
+                qcow2.check_references(image)
             shutil.copyfile(_again(tmp_path, asked), image)
-            qcow2.check(image)
+            qcow2.check_references(image)
 
 
 def _again(folder: Path, asked: list[str]) -> Path:
@@ -243,6 +243,6 @@ def test_clusters_that_were_counted_and_never_written_are_no_loss(tmp_path: Path
     qcow2.create(image, MIB)
     length = image.stat().st_size
     patched(2 * qcow2.CLUSTER + length // qcow2.CLUSTER * 2, b"\0\1")(image)
-    assert qcow2.check(image).size_bytes == MIB
+    assert qcow2.check_references(image).size_bytes == MIB
     require_qsd()
     subprocess.run(["qemu-img", "check", "-f", "qcow2", str(image)], capture_output=True, check=True)

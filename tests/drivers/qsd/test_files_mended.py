@@ -76,7 +76,7 @@ def test_a_file_that_does_not_come_about_is_wanted_as_much_as_before(
         for volume in (one, other):
             with pytest.raises(BusyDriverError, match="did not serve"):
                 bench.driver.serve_file(volume)
-        assert StateDir(bench.state_dir).mounts.wanted() == {one.id}
+        assert StateDir(bench.state_dir).mounts.wanted_exports() == {one.id}
         bench.start()
         assert any("did not serve" in problem for problem in bench.driver.inventory().problems)
         write(bench.driver, one, 1)
@@ -149,5 +149,5 @@ def test_a_host_that_cannot_says_what_to_install(bench: Bench, monkeypatch: pyte
     monkeypatch.setattr(shutil, "which", lambda name: None if name == "nbdfuse" else found(name))
     with pytest.raises(FinalDriverError, match="apt-get install libnbd-bin"):
         bench.driver.serve_file(volume)
-    assert StateDir(bench.state_dir).mounts.wanted() == set()
+    assert StateDir(bench.state_dir).mounts.wanted_exports() == set()
     assert bench.driver.inventory().problems == ()

@@ -16,7 +16,7 @@ import pytest
 
 from cgflow.drivers.contract import SnapshotSpec, VolumeSpec
 from cgflow.drivers.qsd.qemu import block_jobs
-from cgflow.drivers.qsd.qemu.block_jobs import Jobs
+from cgflow.drivers.qsd.qemu.block_jobs import BlockJobs
 from cgflow.drivers.qsd.qemu.qmp_client import CommandRefused
 from cgflow.errors import BusyDriverError, DriverError, FinalDriverError
 from tests.support.nbd_client import NbdClient
@@ -59,11 +59,11 @@ def check(bench: Bench, volumes: list[VolumeSpec], taken: list[list[SnapshotSpec
 def slowly(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make flattenings take far longer than a test, unless their speed limit is lifted."""
 
-    def flatten(told: Jobs, layer: int) -> None:
+    def flatten(told: BlockJobs, layer: int) -> None:
         arguments = {"job-id": block_jobs.flattening_job_id(layer), "device": f"L{layer}", "speed": MIB}
         told._client.execute("block-stream", arguments)
 
-    monkeypatch.setattr(Jobs, "flatten", flatten)
+    monkeypatch.setattr(BlockJobs, "start_flattening", flatten)
 
 
 def hurry(bench: Bench) -> None:
@@ -90,7 +90,7 @@ def compact(bench: Bench) -> None:
 def opened(bench: Bench, home_id: str = "g") -> set[int]:
     """Return the layers that the daemon has open."""
     graph = bench.driver._homes.get(home_id).graph
-    graph.forget()
+    graph.discard_cached_nodes()
     return set(graph.nodes())
 
 
@@ -277,7 +277,7 @@ def test_a_chain_of_any_length_is_understood() -> None:
         (volume,) = bench.make_group(1)
         taken = fill(bench, [volume], 45)
         assert len(bench.manifest("g").volumes["v0"].chain) == 46
-        bench.driver._homes.get("g").is_unsettled = True
+        bench.driver._homes.get("g").needs_recovery = True
         check(bench, [volume], taken[::20], 45)
         os.kill(bench.pid("g"), signal.SIGKILL)
         persist(partial(read, bench.driver, volume))

@@ -30,9 +30,9 @@ def test_what_was_below_is_a_tree_of_its_own() -> None:
     held = VolumeRecord(
         "v", MIB, chain=(1, 2, 3, 4), bound={"a": 1, "b": 3}, aside={5: 2, 6: 4}, flattening=3
     )
-    after = layer_tree.flattened(held)
+    after = layer_tree.volume_after_flattening(held)
     assert (after.chain, after.aside, after.flattening) == ((3, 4), {1: None, 2: 1, 5: 2, 6: 4}, None)
-    assert layer_tree.without_unneeded_layers(after).aside == {1: None}
+    assert layer_tree.volume_without_unneeded_layers(after).aside == {1: None}
     assert layer_tree.layers_to_serve(after) == {3, 4}
 
 

@@ -91,13 +91,13 @@ def test_a_commit_into_a_layer_of_a_linked_clone_is_not_made(bench: Bench) -> No
     bench.hang_up()
     bench.driver.stop()
     bench.kill_daemon("h")
-    bench.start().wait_until_swept(30)
+    bench.start().await_startup_merges(30)
     assert names(bench, "g", "v0") == before
     expect(bench, CLONE, "BAB")
     home = bench.driver._homes.get("g")
     base, top, *_ = home.manifest.volumes["v0"].chain
     with home.lock, pytest.raises(FinalDriverError, match="shared with a linked clone"):
-        merge._merge(home, "v0", Merge(top, base, active=False))
+        merge._run_merge(home, "v0", Merge(top, base, active=False))
     bench.driver.delete_volume(CLONE)
     assert [spec.id for spec in bench.driver.compactions_due()] == ["v0"], "now they can be merged"
     assert bench.driver.compact_volume(volume, 30)
@@ -144,7 +144,7 @@ def test_a_clone_within_its_own_group_and_a_clone_of_a_clone(bench: Bench) -> No
     expect(bench, far, "DA")
     expect(bench, volume, "CAB")
     driver.move_volume(far, "h")
-    assert bench.start().wait_until_swept(30)
+    assert bench.start().await_startup_merges(30)
     assert read(bench.driver, replace(far, group_id="h"), 2 * GIB - BLOCK) == b"E" * BLOCK
     expect(bench, replace(far, group_id="h"), "DA")
 

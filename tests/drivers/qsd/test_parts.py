@@ -50,7 +50,7 @@ def test_images_are_accepted_by_qemu(tmp_path: Path, size_bytes: int, backing: s
     assert facts["format-specific"]["data"]["compat"] == "1.1"
     assert facts.get("backing-filename") == backing
     assert facts.get("backing-filename-format") == ("qcow2" if backing else None)
-    header = qcow2.check(image)
+    header = qcow2.check_references(image)
     assert (header.size_bytes, header.backing_file) == (size_bytes, backing)
     assert header.backing_format == ("qcow2" if backing else None)
 
@@ -188,7 +188,7 @@ def test_which_layers_may_be_merged(held: VolumeRecord, merges: list[Merge]) -> 
 
 
 def test_a_merge_moves_what_was_bound_to_the_top() -> None:
-    after = layer_tree.merged(volume(1, 2, 3, bound={"b": 2}), Merge(2, 1, active=False))
+    after = layer_tree.volume_after_merge(volume(1, 2, 3, bound={"b": 2}), Merge(2, 1, active=False))
     assert after.chain == (1, 3)
     assert after.bound == {"b": 1}
 
@@ -197,7 +197,7 @@ def test_death_rolls_forward_only_the_cut_that_was_begun() -> None:
     held = full_manifest("h")
     idle = PreparedOverlay(layer=7, over=5, size_bytes=MIB, cgsnapshot_id="c3")
     both = replace(held.volumes["v"], pending={**held.volumes["v"].pending, "s3": idle})
-    after = layer_tree.after_death(held.with_volume(both))
+    after = layer_tree.manifest_after_daemon_death(held.with_volume(both))
     assert after.volumes["v"].chain == (1, 2, 5, 6)
     assert after.volumes["v"].bound == {"s1": 1, "s2": 5}
     assert after.volumes["v"].pending == {"s3": idle}

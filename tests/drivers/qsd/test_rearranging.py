@@ -161,7 +161,7 @@ def test_a_move_that_a_disk_refused_half_way_is_finished_or_undone(bench, point,
         manifest = bench.manifest(group)
         assert not manifest.leaving
         assert not manifest.arriving
-        assert bench.files(group) == sorted(f"L{layer}.qcow2" for layer in manifest.files())
+        assert bench.files(group) == sorted(f"L{layer}.qcow2" for layer in manifest.layers_with_files())
 
 
 def test_an_unreadable_home_keeps_what_comes_to_it(bench):

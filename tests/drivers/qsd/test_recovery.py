@@ -9,7 +9,7 @@ from contextlib import suppress
 
 import pytest
 
-from cgflow.drivers.qsd.qemu.block_jobs import Jobs
+from cgflow.drivers.qsd.qemu.block_jobs import BlockJobs
 from cgflow.drivers.qsd.qemu.qmp_client import CommandRefused
 from cgflow.errors import AmbiguousDriverError, BusyDriverError, FinalDriverError
 from tests.support.nbd_client import NbdClient, NbdError
@@ -189,7 +189,7 @@ def test_a_merge_that_is_refused_is_a_problem_and_not_a_failed_delete(
         raise CommandRefused("block-commit", "not today")
 
     with monkeypatch.context() as patched:
-        patched.setattr(Jobs, "merge", refuse)
+        patched.setattr(BlockJobs, "start_merge", refuse)
         bench.driver.delete_snapshot(snapshot)
     (problem,) = bench.driver.inventory().problems
     assert "not today" in problem
@@ -206,14 +206,14 @@ def test_a_volume_withdrawn_by_a_call_that_failed_is_served_again_without_anothe
     (volume,) = bench.make_group(1)
     (snapshot,) = take(bench.driver, [volume], "c")
     write(bench.driver, volume, 1)
-    told = Jobs.control
+    told = BlockJobs.send_job_command
 
-    def lose(jobs: Jobs, command: str, job: str) -> None:
+    def lose(jobs: BlockJobs, command: str, job: str) -> None:
         if command == "job-complete":
             raise AmbiguousDriverError("the answer is lost")
         told(jobs, command, job)
 
-    monkeypatch.setattr(Jobs, "control", lose)
+    monkeypatch.setattr(BlockJobs, "send_job_command", lose)
     with pytest.raises(AmbiguousDriverError):
         bench.driver.delete_snapshot(snapshot)
     deadline = time.monotonic() + 30

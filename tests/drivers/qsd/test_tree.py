@@ -48,13 +48,15 @@ def test_a_layer_that_is_cloned_is_not_merged(cloned: int) -> None:
 
 
 def test_a_merge_beside_the_chain_keeps_the_tree_together() -> None:
-    after = layer_tree.merged(tree(1, 5, aside={2: 1, 3: 2, 4: 3}, c=3, d=4), Merge(3, 2, active=False))
+    after = layer_tree.volume_after_merge(
+        tree(1, 5, aside={2: 1, 3: 2, 4: 3}, c=3, d=4), Merge(3, 2, active=False)
+    )
     assert (after.chain, after.aside, after.bound) == ((1, 5), {2: 1, 4: 2}, {"c": 2, "d": 4})
 
 
 def test_merges_are_made_beneath_what_nothing_lies_over() -> None:
     held = tree(1, 5, aside={2: 1, 3: 2, 4: 3}, c=4)
-    assert [layer_tree.merge_root(held, layer) for layer in (1, 5, 2, 3, 4)] == [5, 5, 4, 4, 4]
+    assert [layer_tree.topmost_reader(held, layer) for layer in (1, 5, 2, 3, 4)] == [5, 5, 4, 4, 4]
 
 
 @pytest.mark.parametrize(
@@ -68,27 +70,27 @@ def test_merges_are_made_beneath_what_nothing_lies_over() -> None:
     ],
 )
 def test_what_is_aside_goes_when_nobody_wants_it(held, cloned, left) -> None:
-    assert layer_tree.without_unneeded_layers(held, cloned).aside == left
+    assert layer_tree.volume_without_unneeded_layers(held, cloned).aside == left
 
 
 def test_a_restore_and_its_undo() -> None:
     before = VolumeRecord("v", MIB, chain=(1, 2, 3), bound={"a": 1, "b": 2})
-    during = layer_tree.after_restore(home(before), "r", {"v": "a"}, {"v": 8})
+    during = layer_tree.manifest_after_restore(home(before), "r", {"v": "a"}, {"v": 8})
     assert during.volumes["v"] == tree(1, 8, aside={2: 1, 3: 2}, kept=3, a=1, b=2)
     assert during.next_layer == 9
-    assert during.volumes["v"].writable == {8, 3}
-    assert layer_tree.unfinished_restore(during, "r") == {"v": "a"}
-    assert layer_tree.after_undo(during, "r").volumes["v"] == before
-    assert layer_tree.without_unneeded_layers(layer_tree.after_finish(during, "r").volumes["v"]) == tree(
-        1, 8, aside={2: 1}, a=1, b=2
-    )
+    assert during.volumes["v"].writable_layers == {8, 3}
+    assert layer_tree.snapshots_of_unfinished_restore(during, "r") == {"v": "a"}
+    assert layer_tree.manifest_after_undo_restore(during, "r").volumes["v"] == before
+    assert layer_tree.volume_without_unneeded_layers(
+        layer_tree.manifest_after_finish_restore(during, "r").volumes["v"]
+    ) == tree(1, 8, aside={2: 1}, a=1, b=2)
 
 
 def test_a_restore_to_a_layer_aside() -> None:
     before = tree(1, 5, 6, aside={2: 1, 3: 2}, a=1, b=2, c=3, d=5)
-    during = layer_tree.after_restore(home(before), "r", {"v": "b"}, {"v": 8}).volumes["v"]
+    during = layer_tree.manifest_after_restore(home(before), "r", {"v": "b"}, {"v": 8}).volumes["v"]
     assert (during.chain, during.aside) == ((1, 2, 8), {3: 2, 5: 1, 6: 5})
-    assert layer_tree.after_undo(home(during), "r").volumes["v"] == before
+    assert layer_tree.manifest_after_undo_restore(home(during), "r").volumes["v"] == before
 
 
 @pytest.mark.real
@@ -100,13 +102,13 @@ def test_an_image_is_told_another_name_of_what_it_lies_over(tmp_path: Path, name
     image = tmp_path / "image.qcow2"
     qcow2.create(image, MIB, "base.qcow2")
     for _ in range(2):
-        qcow2.name_backing(image, name)
+        qcow2.set_backing_file_name(image, name)
     assert described(image) == (MIB, name, "qcow2")
     subprocess.run(["qemu-img", "check", "-f", "qcow2", str(image)], check=True, capture_output=True)
     subprocess.run(
         ["qemu-img", "info", "-f", "qcow2", "--backing-chain", str(image)], check=True, capture_output=True
     )
-    qcow2.name_backing(tmp_path / name, "x")
+    qcow2.set_backing_file_name(tmp_path / name, "x")
     assert described(tmp_path / name) == (MIB, None, None)
 
 

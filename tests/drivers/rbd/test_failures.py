@@ -243,7 +243,7 @@ def test_process_killed_after_each_call_costs_an_answer_and_nothing_else(
         kills += until_it_lives(bench, step)
     assert kills > len(steps)
     assert bench.client.contents() == []
-    scene.check("the end of everything")
+    scene.check_inventory("the end of everything")
 
 
 EFFECTS = "keys_write|image_[cr]|snap_[cr]|group_(create|remove|add|drop|cut|uncut)|copy_out|put_back|exports"

@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 
 from cgflow.drivers.conformance.scenario import Scenario
-from cgflow.drivers.fault_injection.faulty_driver import Fault, FaultSchedule, with_faults
+from cgflow.drivers.fault_injection.faulty_driver import Fault, FaultSchedule, wrap_with_faults
 from cgflow.drivers.rbd import names
 from cgflow.drivers.rbd.driver import RbdDriver
 from cgflow.errors import AmbiguousDriverError, BusyDriverError, ConfigError, FinalDriverError, SessionFenced
@@ -137,9 +137,12 @@ def test_copies_of_a_moved_volume_outlive_its_group(bench: OnCeph, scene: Scenar
     scene.delete_volume(members[1])
     scene.delete_group(members[0].group_id or "")
     scene.expect_snapshot(
-        scene.current_spec(copies[0]), "A", "a copy whose volume was moved and whose group is gone", 0
+        scene.current_snapshot_spec(copies[0]),
+        "A",
+        "a copy whose volume was moved and whose group is gone",
+        0,
     )
-    scene.delete_snapshot(scene.current_spec(copies[0]))
+    scene.delete_snapshot(scene.current_snapshot_spec(copies[0]))
     scene.delete_volume(moved)
     scene.delete_group(moved.group_id or "")
     assert bench.client.contents() == []
@@ -203,10 +206,10 @@ def test_failed_member_rolls_a_cgsnapshot_back_through_the_whole_service(
     bench: OnCeph, tmp_path: Path
 ) -> None:
     faults = FaultSchedule()
-    with world(tmp_path, with_faults(bench.driver, faults)) as w:
+    with world(tmp_path, wrap_with_faults(bench.driver, faults)) as w:
         group = w.group_of(3)
         before, objects = w.state(), bench.client.contents()
-        faults.order(Fault("snapshot", "final", nth=2))
+        faults.add_fault(Fault("snapshot", "final", nth=2))
         refused = w.accept_cgsnapshot(group)
         flow = w.finish(refused)
         assert flow.state is FlowState.REVERTED

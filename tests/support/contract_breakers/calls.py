@@ -25,7 +25,7 @@ class CreatesGroupsOnce(Broken):
 class DeletesGroupsOnce(Broken):
     breaks = {
         "test_delete_group_twice": "a second delete_group must succeed",
-        "test_undo_of_no_group": "delete_group of a group that never was must succeed",
+        "test_delete_unknown_group": "delete_group of a group that never was must succeed",
     }
 
     def delete_group(self, group_id):
@@ -47,7 +47,7 @@ class CreatesVolumesAnew(Broken):
 class DeletesVolumesOnce(Broken):
     breaks = {
         "test_delete_volume_twice": "a second delete_volume must succeed",
-        "test_undo_of_no_volume": "delete_volume of a volume that never was must succeed",
+        "test_delete_unknown_volume": "delete_volume of a volume that never was must succeed",
     }
 
     def delete_volume(self, volume):
@@ -57,8 +57,8 @@ class DeletesVolumesOnce(Broken):
 
 class LooksForTheGroupFirst(Broken):
     breaks = {
-        "test_undo_of_no_volume_in_no_group": "in a group that never was must succeed",
-        "test_undo_of_no_snapshot_of_no_volume": "of a volume that never was must succeed",
+        "test_delete_unknown_volume_in_unknown_group": "in a group that never was must succeed",
+        "test_delete_snapshot_of_unknown_volume": "of a volume that never was must succeed",
     }
 
     def look(self, export):
@@ -99,7 +99,7 @@ class GivesNewAddresses(Broken):
 class PreparesOnce(Broken):
     breaks = {
         "test_prepare_twice": "a second prepare must succeed",
-        "test_restart_keeps_half_prepared_snapshots": "prepare again after a restart must succeed",
+        "test_restart_keeps_partly_prepared_cgsnapshot": "prepare again after a restart must succeed",
     }
 
     def prepare(self, snapshot):
@@ -149,7 +149,7 @@ class UnexportsOnce(Broken):
 class DeletesSnapshotsOnce(Broken):
     breaks = {
         "test_delete_snapshot_twice": "a second delete_snapshot must succeed; it raised KeyError",
-        "test_undo_of_no_snapshot": "delete_snapshot of a snapshot that never was must succeed; it raised",
+        "test_delete_unknown_snapshot": "delete_snapshot of a snapshot that never was must succeed; it",
     }
 
     def delete_snapshot(self, snapshot):
@@ -159,7 +159,7 @@ class DeletesSnapshotsOnce(Broken):
 
 class MakesGroupsAsNeeded(Broken):
     breaks = {
-        "test_volume_in_unknown_group": "in an unknown group must raise FinalDriverError; it reported success"
+        "test_create_volume_in_unknown_group_is_refused": "in an unknown group must raise FinalDriverError;"
     }
 
     def create_volume(self, volume):
@@ -170,7 +170,7 @@ class MakesGroupsAsNeeded(Broken):
 
 class MakesTheGroupAndThenRefuses(Broken):
     breaks = {
-        "test_volume_in_unknown_group": "after the refusal of create_volume in an unknown group, inventory"
+        "test_create_volume_in_unknown_group_is_refused": "after the refusal of create_volume in an unknown"
     }
 
     def create_volume(self, volume):
@@ -182,9 +182,9 @@ class MakesTheGroupAndThenRefuses(Broken):
 
 class TakesAnyVolume(Broken):
     breaks = {
-        "test_connection_of_unknown_volume": "connection of an unknown volume must raise FinalDriverError",
-        "test_extend_of_unknown_volume": "extend_volume of an unknown volume must raise FinalDriverError",
-        "test_prepare_of_unknown_volume": "prepare for an unknown volume must raise FinalDriverError",
+        "test_connection_of_unknown_volume_is_refused": "connection of an unknown volume must raise",
+        "test_extend_of_unknown_volume_is_refused": "extend_volume of an unknown volume must raise",
+        "test_prepare_of_unknown_volume_is_refused": "prepare for an unknown volume must raise",
     }
 
     def connection(self, volume):
@@ -198,9 +198,7 @@ class TakesAnyVolume(Broken):
 
 
 class IsNeverSure(Broken):
-    breaks = {
-        "test_unknown_snapshot": "must raise FinalDriverError; it raised AmbiguousDriverError: who knows"
-    }
+    breaks = {"test_calls_on_unknown_snapshot_are_refused": "must raise FinalDriverError; it raised"}
 
     def snapshot(self, snapshot):
         raise AmbiguousDriverError("who knows")
@@ -208,7 +206,7 @@ class IsNeverSure(Broken):
 
 class TakesPreparedForCut(Broken):
     breaks = {
-        "test_prepared_snapshot_is_not_described": "a call of snapshot for a snapshot that is not cut must"
+        "test_snapshot_call_on_uncut_snapshot_is_refused": "a call of snapshot for a snapshot that is not cut"
     }
 
     def snapshot(self, snapshot):
@@ -216,16 +214,16 @@ class TakesPreparedForCut(Broken):
 
 
 class CutsAnything(Broken):
-    breaks = {"test_cut_of_unknown_group": "cut of an unknown group must raise FinalDriverError; it reported"}
+    breaks = {
+        "test_cut_of_unknown_group_is_refused": "cut of an unknown group must raise FinalDriverError; it"
+    }
 
     def cut(self, cgsnapshot_id, group_id, snapshots):
         return {}
 
 
 class DropsFullGroups(Broken):
-    breaks = {
-        "test_group_with_volumes_is_kept": "delete_group of a group with volumes must raise FinalDriverError"
-    }
+    breaks = {"test_delete_group_with_volumes_is_refused": "delete_group of a group with volumes must raise"}
 
     def delete_group(self, group_id):
         self._state.groups.discard(group_id)
@@ -233,8 +231,8 @@ class DropsFullGroups(Broken):
 
 class DropsVolumesWithSnapshots(Broken):
     breaks = {
-        "test_volume_with_prepared_snapshot_is_kept": "with a prepared snapshot must raise FinalDriverError;",
-        "test_volume_with_snapshot_is_kept": "with a snapshot must raise FinalDriverError; it reported",
+        "test_delete_volume_with_prepared_snapshot_is_refused": "with a prepared snapshot must raise",
+        "test_delete_volume_with_snapshot_is_refused": "with a snapshot must raise FinalDriverError; it",
     }
 
     def delete_volume(self, volume):
@@ -247,7 +245,7 @@ class DropsVolumesWithSnapshots(Broken):
 
 class StopsServingWhatItRefusesToDelete(Broken):
     breaks = {
-        "test_volume_with_snapshot_is_kept": "a refused delete_volume leaves the volume as it is and served"
+        "test_delete_volume_with_snapshot_is_refused": "a refused delete_volume leaves the volume as it is"
     }
 
     def delete_volume(self, volume):
@@ -259,7 +257,9 @@ class StopsServingWhatItRefusesToDelete(Broken):
 
 
 class IsNeverFull(Broken):
-    breaks = {"test_volume_that_does_not_fit": "create_volume on full storage must raise FinalDriverError"}
+    breaks = {
+        "test_volume_larger_than_free_space": "create_volume on full storage must raise FinalDriverError"
+    }
 
     def _require_capacity(self, *_):
         pass
@@ -267,7 +267,7 @@ class IsNeverFull(Broken):
 
 class PromisesNoMoreThanThereIs(Broken):
     breaks = {
-        "test_volume_that_does_not_fit": "of more than is free, on thin storage must succeed; it raised"
+        "test_volume_larger_than_free_space": "of more than is free, on thin storage must succeed; it raised"
     }
 
     def report(self):

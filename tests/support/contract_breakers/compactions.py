@@ -9,8 +9,8 @@ class CompactsTheSnapshotsAway(Broken):
     """Removes data that snapshots share with the volume."""
 
     breaks = {
-        "test_compacting_changes_nothing_but_the_speed": "compact_volume leaves the snapshots as they are",
-        "test_compacted_volume_is_cut_restored_and_deleted": "a snapshot older than compact_volume",
+        "test_compaction_keeps_content_and_address": "compact_volume leaves the snapshots as they are",
+        "test_compacted_volume_can_be_cut_restored_and_deleted": "a snapshot older than compact_volume",
     }
 
     def compact_volume(self, volume, seconds):
@@ -23,7 +23,7 @@ class CompactsTheSnapshotsAway(Broken):
 
 class CompactsForEver(Broken):
     breaks = {
-        "test_compacting_is_done_when_it_says_so": "compactions_due must name nothing",
+        "test_completed_compaction_leaves_nothing_due": "compactions_due must name nothing",
     }
 
     def compactions_due(self, group_id=None):
@@ -36,7 +36,9 @@ class CompactsForEver(Broken):
 
 
 class NeedsWhatIsGone(Broken):
-    breaks = {"test_compacting_what_is_gone_is_done": "compact_volume of no volume must succeed; it raised"}
+    breaks = {
+        "test_compaction_of_unknown_volume_succeeds": "compact_volume of no volume must succeed; it raised"
+    }
 
     def compact_volume(self, volume, seconds):
         self._require_volume(volume.id)

@@ -7,7 +7,9 @@ from tests.support.contract_breakers.base import SOON, Broken
 
 
 class PreparesOneAtATime(Broken):
-    breaks = {"test_members_prepared_at_once": "prepare of 12 members at once must succeed; it raised"}
+    breaks = {
+        "test_members_are_prepared_concurrently": "prepare of 12 members at once must succeed; it raised"
+    }
 
     def __init__(self):
         super().__init__()
@@ -26,9 +28,7 @@ class PreparesOneAtATime(Broken):
 
 
 class LooksAndThenPrepares(Broken):
-    breaks = {
-        "test_same_call_at_once": "the same prepare at once must succeed; it raised FinalDriverError: exists"
-    }
+    breaks = {"test_same_call_made_concurrently": "the same prepare at once must succeed; it raised"}
 
     def __init__(self):
         super().__init__()
@@ -46,7 +46,9 @@ class LooksAndThenPrepares(Broken):
 
 
 class WorksOnOneGroup(Broken):
-    breaks = {"test_groups_at_once": "must succeed; it raised BusyDriverError: working on another group"}
+    breaks = {
+        "test_groups_are_used_concurrently": "must succeed; it raised BusyDriverError: working on another"
+    }
 
     def __init__(self):
         super().__init__()
@@ -67,7 +69,7 @@ class WorksOnOneGroup(Broken):
 
 class LosesWritesMadeDuringARemoval(Broken):
     breaks = {
-        "test_clients_work_while_snapshots_go": "acknowledged while snapshots of the volume were deleted is"
+        "test_clients_write_while_snapshots_are_deleted": "acknowledged while snapshots of the volume were"
     }
 
     def delete_snapshot(self, snapshot):

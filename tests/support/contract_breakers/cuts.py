@@ -54,7 +54,7 @@ class CutsAtExport(Broken):
     breaks = {
         "test_cut_freezes_content": "a snapshot holds what was written before the cut: the snapshot at byte",
         "test_cut_keeps_the_order_of_writes": "future: .* issued after the return are there",
-        "test_cgsnapshots_of_one_group_differ": "each cgsnapshot holds its own instant: the snapshot at",
+        "test_each_cgsnapshot_has_its_own_content": "each cgsnapshot holds its own instant: the snapshot at",
         "test_snapshot_is_immutable": "a snapshot exported again reads as it was cut: the snapshot at byte 0",
         "test_snapshot_outlives_a_resize_of_its_volume": "does not follow a resize of its volume: the",
     }
@@ -70,7 +70,7 @@ class CutsAtExport(Broken):
 
 class LeavesHalfOfARefusedCut(Broken):
     breaks = {
-        "test_cut_with_one_member_unprepared_cuts_none": "snapshot of a member of a refused cut must raise"
+        "test_cut_with_unprepared_member_is_refused": "snapshot of a member of a refused cut must raise"
     }
 
     def cut(self, cgsnapshot_id, group_id, snapshots):
@@ -85,7 +85,7 @@ class LeavesHalfOfARefusedCut(Broken):
 
 class SkipsUnpreparedMembers(Broken):
     breaks = {
-        "test_cut_with_one_member_unprepared_cuts_none": "cut with a member that is not prepared must raise"
+        "test_cut_with_unprepared_member_is_refused": "cut with a member that is not prepared must raise"
     }
 
     def cut(self, cgsnapshot_id, group_id, snapshots):
@@ -94,7 +94,7 @@ class SkipsUnpreparedMembers(Broken):
 
 class CutsEveryGroup(Broken):
     breaks = {
-        "test_cut_leaves_other_groups_alone": "a call of snapshot for a snapshot in a group not cut must"
+        "test_cut_of_one_group_does_not_cut_another": "a call of snapshot for a snapshot in a group not cut"
     }
 
     def cut(self, cgsnapshot_id, group_id, snapshots):
@@ -106,9 +106,7 @@ class CutsEveryGroup(Broken):
 class CutsWhoeverIsThereAtTheFirst(Broken):
     """Cuts every volume with the first member, and returns that content for all later cuts."""
 
-    breaks = {
-        "test_cuts_of_single_members_are_seen_not_to_be_one": "members cut one by one, with writes between"
-    }
+    breaks = {"test_separate_cuts_of_members_are_detected": "members cut one by one, with writes between"}
 
     def __init__(self):
         super().__init__()
@@ -139,9 +137,9 @@ class Misreporting(Broken):
 
 class GivesNoEvidence(Misreporting):
     breaks = {
-        "test_cut_gives_evidence": "evidence must tell its mechanism in words",
-        "test_evidence_tells_the_level_that_is_reported": "must be that of the report, 'crash', not None",
-        "test_evidence_is_told_again": "a second call must tell the level of the first, None, not None",
+        "test_cut_returns_evidence": "evidence must tell its mechanism in words",
+        "test_evidence_has_the_reported_level": "must be that of the report, 'crash', not None",
+        "test_repeated_cut_returns_the_same_evidence": "a second call must tell the level of the first,",
     }
 
     def cut(self, cgsnapshot_id, group_id, snapshots):
@@ -150,61 +148,53 @@ class GivesNoEvidence(Misreporting):
 
 
 class MakesAnEmptyPromise(Misreporting):
-    breaks = {"test_cut_gives_evidence": "evidence must tell its promise in words"}
+    breaks = {"test_cut_returns_evidence": "evidence must tell its promise in words"}
     changes = {"promise": ""}
 
 
 class CountsOneMember(Misreporting):
-    breaks = {"test_cut_gives_evidence": "evidence must count 2 members, not 1"}
+    breaks = {"test_cut_returns_evidence": "evidence must count 2 members, not 1"}
     changes = {"members": 1}
 
 
 class SaysThatItCutPerVolume(Misreporting):
     breaks = {
-        "test_evidence_tells_the_level_that_is_reported": "of the report, 'crash', not 'per-volume'",
-        "test_one_member_alone_is_cut_at_one_instant": "must be 'crash', not 'per-volume'",
+        "test_evidence_has_the_reported_level": "of the report, 'crash', not 'per-volume'",
+        "test_evidence_of_one_member_has_level_crash": "must be 'crash', not 'per-volume'",
     }
     changes = {"level": "per-volume"}
 
 
 class TellsOfAnOldCut(Misreporting):
-    breaks = {
-        "test_evidence_tells_when_the_cut_was_made_and_how_long_it_took": "cut_at must lie within the call"
-    }
+    breaks = {"test_evidence_has_time_and_duration_of_the_cut": "cut_at must lie within the call"}
     changes = {"cut_at": "2020-02-02T20:20:20.000000"}
 
 
 class TellsTheTimeOfAnotherZone(Misreporting):
-    breaks = {
-        "test_evidence_tells_when_the_cut_was_made_and_how_long_it_took": "cut_at must be a moment in UTC"
-    }
+    breaks = {"test_evidence_has_time_and_duration_of_the_cut": "cut_at must be a moment in UTC"}
     changes = {"cut_at": "2020-02-02T20:20:20.000000+01:00"}
 
 
 class TellsNoTime(Misreporting):
-    breaks = {
-        "test_evidence_tells_when_the_cut_was_made_and_how_long_it_took": "cut_at must be a .*, not 'soon'"
-    }
+    breaks = {"test_evidence_has_time_and_duration_of_the_cut": "cut_at must be a .*, not 'soon'"}
     changes = {"cut_at": "soon"}
 
 
 class TookForever(Misreporting):
-    breaks = {
-        "test_evidence_tells_when_the_cut_was_made_and_how_long_it_took": "must not be longer than the call"
-    }
+    breaks = {"test_evidence_has_time_and_duration_of_the_cut": "must not be longer than the call"}
     changes = {"duration_ms": 1e9}
 
 
 class DidNotMeasure(Misreporting):
     breaks = {
-        "test_evidence_tells_when_the_cut_was_made_and_how_long_it_took": "duration_ms must be a number",
-        "test_evidence_tells_by_how_much_members_are_apart": "skew_ms must be a number of",
+        "test_evidence_has_time_and_duration_of_the_cut": "duration_ms must be a number",
+        "test_evidence_has_skew_between_members": "skew_ms must be a number of",
     }
     changes = {"duration_ms": None, "skew_ms": True}
 
 
 class IsLongerApartThanItTook(Misreporting):
-    breaks = {"test_evidence_tells_by_how_much_members_are_apart": "skew_ms must not be longer than the cut"}
+    breaks = {"test_evidence_has_skew_between_members": "skew_ms must not be longer than the cut"}
     changes = {"skew_ms": 1e9}
 
 
@@ -217,7 +207,7 @@ class CutsPerVolume(Misreporting):
 
 
 class HidesItsSkew(CutsPerVolume):
-    breaks = {"test_evidence_tells_by_how_much_members_are_apart": "skew_ms must say by how much, not 0"}
+    breaks = {"test_evidence_has_skew_between_members": "skew_ms must say by how much, not 0"}
     changes = {"skew_ms": 0.0}
 
 
@@ -241,7 +231,9 @@ class LosesWhatWasAcknowledged(CutsPerVolume):
 
 
 class ForgetsWhenItCut(Misreporting):
-    breaks = {"test_evidence_is_told_again": "a second call must tell the cut_at of the first"}
+    breaks = {
+        "test_repeated_cut_returns_the_same_evidence": "a second call must tell the cut_at of the first"
+    }
     calls = 0
 
     def cut(self, cgsnapshot_id, group_id, snapshots):
@@ -251,14 +243,14 @@ class ForgetsWhenItCut(Misreporting):
 
 
 class DeniesThatItCanCut(Broken):
-    breaks = {"test_ability_to_cut_is_reported": "cut_level must be per-volume or crash for .*, not None"}
+    breaks = {"test_report_names_the_cut_level": "cut_level must be per-volume or crash for .*, not None"}
 
     def report(self):
         return replace(super().report(), capabilities={})
 
 
 class ClaimsSupportAtALowerLevel(CutsPerVolume):
-    breaks = {"test_ability_to_cut_is_reported": "consistencygroup_support must be False for .*, not True"}
+    breaks = {"test_report_names_the_cut_level": "consistencygroup_support must be False for .*, not True"}
 
     def report(self):
         said = super().report()

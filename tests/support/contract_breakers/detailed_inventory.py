@@ -7,7 +7,7 @@ from tests.support.contract_breakers.base import Broken
 
 
 class TellsSizesOfOld(Broken):
-    breaks = {"test_detail_tells_of_each_object": "detail must report size and group of each volume"}
+    breaks = {"test_detail_lists_each_object": "detail must report size and group of each volume"}
 
     def detail(self):
         told = super().detail()
@@ -17,7 +17,7 @@ class TellsSizesOfOld(Broken):
 
 class TellsWhereSnapshotsWereCut(Broken):
     breaks = {
-        "test_detail_tells_where_a_moved_volume_is": "detail must report volume and group of each snapshot"
+        "test_detail_has_the_new_group_of_a_moved_volume": "detail must report volume and group of each"
     }
 
     def __init__(self):

@@ -9,8 +9,8 @@ from tests.support.contract_breakers.base import SOON, Broken
 
 class FencesInWords(Broken):
     breaks = {
-        "test_fenced_session_makes_and_removes_nothing": "create_group by a fenced session must raise Sessio",
-        "test_fenced_session_cuts_nothing": "prepare by a fenced session must raise SessionFenced; it report",
+        "test_fenced_session_cannot_create_or_delete": "create_group by a fenced session must raise Sessio",
+        "test_fenced_session_cannot_cut": "prepare by a fenced session must raise SessionFenced; it report",
         "test_fence_can_be_repeated": "create_group by a fenced session must raise SessionFenced; it reporte",
     }
 
@@ -20,7 +20,7 @@ class FencesInWords(Broken):
 
 class ResizesWhenFenced(Broken):
     breaks = {
-        "test_fenced_session_makes_and_removes_nothing": "resizes nothing: provisioned_gib was 1.0, is 2.0",
+        "test_fenced_session_cannot_create_or_delete": "resizes nothing: provisioned_gib was 1.0, is 2.0",
     }
 
     def extend_volume(self, volume, new_size_gib):
@@ -34,7 +34,7 @@ class ResizesWhenFenced(Broken):
 
 class CutsAndThenRefuses(Broken):
     breaks = {
-        "test_fenced_session_cuts_nothing": "snapshot of what a fenced session did not cut must raise Final",
+        "test_fenced_session_cannot_cut": "snapshot of what a fenced session did not cut must raise Final",
     }
 
     def cut(self, cgsnapshot_id, group_id, snapshots):
@@ -49,7 +49,7 @@ class CutsAndThenRefuses(Broken):
 
 class ReportsWhenFenced(Broken):
     breaks = {
-        "test_fenced_session_makes_and_removes_nothing": "report by a fenced session must raise SessionFence",
+        "test_fenced_session_cannot_create_or_delete": "report by a fenced session must raise SessionFence",
     }
 
     def report(self):
@@ -58,8 +58,8 @@ class ReportsWhenFenced(Broken):
 
 class CallsItAFailure(Broken):
     breaks = {
-        "test_fenced_session_cuts_nothing": "must raise SessionFenced; it raised FinalDriverError: refused",
-        "test_fence_stops_what_is_in_flight": "calls must raise SessionFenced, not .'FinalDriverError'",
+        "test_fenced_session_cannot_cut": "must raise SessionFenced; it raised FinalDriverError: refused",
+        "test_fence_stops_calls_in_flight": "calls must raise SessionFenced, not .'FinalDriverError'",
     }
 
     def admit(self):
@@ -69,7 +69,7 @@ class CallsItAFailure(Broken):
 
 class ChecksTooEarly(Broken):
     breaks = {
-        "test_fence_stops_what_is_in_flight": "no effect once fence has returned; . volumes were made and 0"
+        "test_fence_stops_calls_in_flight": "no effect once fence has returned; . volumes were made and 0"
     }
 
     def __init__(self):
@@ -96,7 +96,7 @@ class ChecksTooEarly(Broken):
 
 class FencesEverybody(Broken):
     breaks = {
-        "test_fence_spares_other_sessions": "a session that is not fenced must succeed; it raised SessionFenc"
+        "test_fence_does_not_affect_other_sessions": "a session that is not fenced must succeed; it raised"
     }
 
     def admit(self):
@@ -134,7 +134,7 @@ class FencesWhomItKnows(Broken):
 
 class OpensAgain(Broken):
     breaks = {
-        "test_fence_is_for_good": "open_session again by a fenced session must raise SessionFenced; it repor",
+        "test_fence_survives_restarts": "open_session again by a fenced session must raise SessionFenced; it",
         "test_fence_of_a_session_that_was_never_opened": "open_session by a fenced session must raise Sessio",
     }
 
@@ -144,7 +144,9 @@ class OpensAgain(Broken):
 
 
 class ForgetsFences(Broken):
-    breaks = {"test_fence_is_for_good": "create_group after a restart by a fenced session must raise Session"}
+    breaks = {
+        "test_fence_survives_restarts": "create_group after a restart by a fenced session must raise Session"
+    }
 
     def start(self):
         self.fenced.clear()
@@ -152,7 +154,7 @@ class ForgetsFences(Broken):
 
 class CleansUpBehindThem(Broken):
     breaks = {
-        "test_fence_leaves_what_was_made": "what a fenced session had made must succeed; it raised Busy"
+        "test_fence_keeps_objects_of_the_session": "what a fenced session had made must succeed; it raised"
     }
 
     def create_volume(self, volume):
@@ -163,7 +165,7 @@ class CleansUpBehindThem(Broken):
 
 class LetsTheFencedFence(Broken):
     breaks = {
-        "test_fenced_session_fences_nobody": "fence by a fenced session must raise SessionFenced; it rep"
+        "test_fenced_session_cannot_fence": "fence by a fenced session must raise SessionFenced; it rep"
     }
 
     def fence(self, session):

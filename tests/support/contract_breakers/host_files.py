@@ -30,7 +30,7 @@ class ShowsTooMuch(Broken):
 class ShowsWhatWasThere(Broken):
     breaks = {
         "test_file_shows_the_volume": "the file of a volume that another client has written",
-        "test_write_through_a_file_is_a_write_to_the_volume": "what was written through the file: the volume",
+        "test_write_to_file_reaches_the_volume": "what was written through the file: the volume",
     }
 
     def _show(self, export, path):
@@ -54,9 +54,7 @@ class Remembers(Broken):
 
 
 class KeepsWritesToItself(Remembers):
-    breaks = {
-        "test_what_is_durable_in_a_file_is_durable_in_the_volume": "fsync of the file made durable, after a"
-    }
+    breaks = {"test_fsync_of_file_makes_volume_durable": "fsync of the file made durable, after a"}
 
     def start(self):
         for id, content in self.before.items():
@@ -64,7 +62,9 @@ class KeepsWritesToItself(Remembers):
 
 
 class CutsBesideTheFile(Remembers):
-    breaks = {"test_file_follows_a_cut": "a snapshot holds what was written through the file before the cut"}
+    breaks = {
+        "test_file_keeps_serving_the_volume_after_a_cut": "a snapshot holds what was written through the file"
+    }
 
     def cut(self, cgsnapshot_id, group_id, snapshots):
         evidence = super().cut(cgsnapshot_id, group_id, snapshots)
@@ -127,7 +127,7 @@ class TakesTheContentAlong(Remembers):
 class NeedsWhatItWithdraws(Broken):
     breaks = {
         "test_file_is_gone_after_withdraw": "a second withdraw_file must succeed; it raised Final",
-        "test_withdraw_of_no_file": "withdraw_file of what was never served .* must succeed; it raised Final",
+        "test_withdraw_of_unserved_file": "withdraw_file of what was never served .* must succeed; it raised",
     }
 
     def withdraw_file(self, export):
@@ -154,14 +154,14 @@ class LetsSnapshotsBeWritten(Broken):
 
 
 class LeavesFilesOfWhatIsGone(Broken):
-    breaks = {"test_file_goes_with_what_it_shows": "after unexport the file must be gone"}
+    breaks = {"test_file_is_removed_with_its_export": "after unexport the file must be gone"}
 
     def take_away(self, id):
         pass
 
 
 class LeavesFilesOfDeletedVolumes(Broken):
-    breaks = {"test_file_goes_with_what_it_shows": "after delete_volume the file must be gone"}
+    breaks = {"test_file_is_removed_with_its_export": "after delete_volume the file must be gone"}
 
     def delete_volume(self, volume):
         path = self.path(volume.id)
@@ -171,7 +171,7 @@ class LeavesFilesOfDeletedVolumes(Broken):
 
 
 class ServesWhatIsNotExported(Broken):
-    breaks = {"test_only_what_is_exported_is_a_file": "not exported .SnapshotSpec. must raise Final"}
+    breaks = {"test_serve_file_without_export_is_refused": "not exported .SnapshotSpec. must raise Final"}
 
     def serve_file(self, export):
         if isinstance(export, SnapshotSpec) and export.id in self._state.snapshots:

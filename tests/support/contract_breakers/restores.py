@@ -6,7 +6,7 @@ from tests.support.contract_breakers.base import Broken
 
 class RestoresNothing(Broken):
     breaks = {
-        "test_restore_puts_volumes_back": "a volume that was restored: the volume at byte 0 must read as 'A'",
+        "test_restore_brings_back_snapshot_content": "a volume that was restored: the volume at byte 0 must",
         "test_restore_of_a_volume_in_no_group": "a volume in no group that was restored: the volume",
     }
 
@@ -19,8 +19,8 @@ class RestoresNothing(Broken):
 
 class CannotGoBack(Broken):
     breaks = {
-        "test_undo_restore_puts_back_what_was_held": "a volume whose restore is undone: the volume at byte 0",
-        "test_volume_may_go_before_the_end_of_a_restore": "undo_restore when another volume is gone: the vol",
+        "test_undo_restore_brings_back_previous_content": "a volume whose restore is undone: the volume at",
+        "test_volume_can_be_deleted_before_finish": "undo_restore when another volume is gone: the vol",
     }
 
     def undo_restore(self, restore_id, snapshots):
@@ -38,7 +38,7 @@ class RestoresAgain(Broken):
 class FinishesOnce(Broken):
     breaks = {
         "test_finish_restore_twice": "a second finish_restore must succeed; it raised",
-        "test_undo_of_no_restore": "finish_restore of a restore that never was must succeed",
+        "test_undo_of_unknown_restore": "finish_restore of a restore that never was must succeed",
     }
 
     def finish_restore(self, restore_id, snapshots):
@@ -65,7 +65,7 @@ class DropsWhatIsNewer(Broken):
 
 
 class RestoresTheSizeToo(Broken):
-    breaks = {"test_volume_keeps_its_size_over_a_restore": "a read must succeed; it raised"}
+    breaks = {"test_restore_keeps_volume_size": "a read must succeed; it raised"}
 
     def restore(self, restore_id, snapshots):
         super().restore(restore_id, snapshots)
@@ -86,7 +86,7 @@ class RestoresWhatFits(Broken):
 
 class LetsGoOfRestores(Broken):
     breaks = {
-        "test_unfinished_restore_holds_the_volume": "extend_volume while a restore is unfinished must raise"
+        "test_unfinished_restore_blocks_other_changes": "extend_volume while a restore is unfinished must"
     }
 
     def _require_no_restore(self, volume):
@@ -103,7 +103,7 @@ class ForgetsWhatItKeepsAtARestart(Broken):
 
 class HoldsOnToRestoredSnapshots(Broken):
     breaks = {
-        "test_restored_snapshot_may_go_before_the_end": "of a snapshot that is restored to must succeed"
+        "test_restored_snapshot_can_be_deleted_before_finish": "a snapshot that is restored to must succeed"
     }
 
     def delete_snapshot(self, snapshot):
@@ -113,7 +113,7 @@ class HoldsOnToRestoredSnapshots(Broken):
 
 
 class HoldsOnToRestoredVolumes(Broken):
-    breaks = {"test_volume_may_go_before_the_end_of_a_restore": "delete_volume in an unfinished restore must"}
+    breaks = {"test_volume_can_be_deleted_before_finish": "delete_volume in an unfinished restore must"}
 
     def delete_volume(self, volume):
         if self._state.volumes[volume.id].previous is not None:

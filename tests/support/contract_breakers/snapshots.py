@@ -30,18 +30,14 @@ class CutsOnlyWholeGroups(Broken):
 
 
 class CutsAnything(Broken):
-    breaks = {
-        "test_cut_of_volumes_in_no_group": "cut of two volumes outside any group must raise FinalDriverError"
-    }
+    breaks = {"test_cut_of_several_volumes_without_group_is_refused": "outside any group must raise Final"}
 
     def cut(self, cgsnapshot_id, group_id, snapshots):
         return {} if group_id is None else super().cut(cgsnapshot_id, group_id, snapshots)
 
 
 class LooksForTheVolumeOfAPlainSnapshot(Broken):
-    breaks = {
-        "test_undo_of_no_plain_snapshot": "delete_snapshot of a plain snapshot that never was must succeed"
-    }
+    breaks = {"test_delete_unknown_plain_snapshot": "of a plain snapshot that never was must succeed"}
 
     def delete_snapshot(self, snapshot):
         if snapshot.group_id is None and snapshot.volume_id not in self._state.volumes:
@@ -62,18 +58,14 @@ class LetsSnapshotsFollowTheirVolume(Broken):
 
 
 class DeniesUncutSnapshots(Broken):
-    breaks = {
-        "test_snapshot_is_known_until_it_is_deleted": "after prepare, has_snapshot must be True, not False"
-    }
+    breaks = {"test_has_snapshot_until_it_is_deleted": "after prepare, has_snapshot must be True, not False"}
 
     def has_snapshot(self, snapshot):
         return super().has_snapshot(snapshot) and self._state.snapshots[snapshot.id].content is not None
 
 
 class RemembersDeletedSnapshots(Broken):
-    breaks = {
-        "test_snapshot_is_known_until_it_is_deleted": "after delete_snapshot, has_snapshot must be False"
-    }
+    breaks = {"test_has_snapshot_until_it_is_deleted": "after delete_snapshot, has_snapshot must be False"}
     seen = frozenset()
 
     def has_snapshot(self, snapshot):
@@ -129,7 +121,7 @@ class MergesIntoTheNextSnapshot(Broken):
         "test_delete_of_oldest": "of the oldest of three, the snapshot of B: the snapshot at byte 0 must",
         "test_delete_of_middle": "of the middle of three, the snapshot of C: the snapshot at byte 0 must",
         "test_delete_of_newest": "of the newest of three: the volume at byte 0 must read as 'D'",
-        "test_snapshots_go_in_any_order_after_a_restore": "after a restore, in order .* must read as",
+        "test_snapshots_can_be_deleted_in_any_order_after_a_restore": "restore, in order .* must read as",
     }
 
     def delete_snapshot(self, snapshot):

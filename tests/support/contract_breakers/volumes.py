@@ -29,7 +29,7 @@ class CountsNoExtend(Broken):
 
 class KeepsGroups(Broken):
     breaks = {
-        "test_group_comes_and_goes": r"after delete_group, inventory\(\) is not exact in its groups: too many"
+        "test_create_and_delete_group": r"delete_group, inventory\(\) is not exact in its groups: too many"
     }
 
     def delete_group(self, group_id):
@@ -37,14 +37,14 @@ class KeepsGroups(Broken):
 
 
 class KeepsVolumes(Broken):
-    breaks = {"test_volume_in_group_comes_and_goes": "after delete_volume, .* in its volumes: too many"}
+    breaks = {"test_create_and_delete_volume_in_group": "after delete_volume, .* in its volumes: too many"}
 
     def delete_volume(self, volume):
         pass
 
 
 class HidesVolumesWithoutGroup(Broken):
-    breaks = {"test_volume_without_group_comes_and_goes": r"in its volumes: too many \[\], missing \['"}
+    breaks = {"test_create_and_delete_volume_without_group": r"in its volumes: too many \[\], missing \['"}
 
     def inventory(self, group_id=None):
         found = super().inventory(group_id)
@@ -54,7 +54,7 @@ class HidesVolumesWithoutGroup(Broken):
 
 
 class IgnoresTheGroupAskedFor(Broken):
-    breaks = {"test_groups_are_told_apart": r"inventory\(group_id\) is not exact in its groups: too many"}
+    breaks = {"test_groups_are_independent": r"inventory\(group_id\) is not exact in its groups: too many"}
 
     def inventory(self, group_id=None):
         return super().inventory()
@@ -83,7 +83,7 @@ class DoesNotCleanNewVolumes(Broken):
 
 
 class RemembersDeletedVolumes(Broken):
-    breaks = {"test_volume_made_again_is_empty": "under the id of a deleted one is empty"}
+    breaks = {"test_recreated_volume_is_empty": "under the id of a deleted one is empty"}
 
     def delete_volume(self, volume):
         self.old = self._state.volumes.get(volume.id)
@@ -123,8 +123,8 @@ class EmptiesOnExtend(Broken):
 class GivesAddressesThatAreNotJson(Broken):
     breaks = {
         "test_connection_is_json_and_names_a_protocol": "connection: data as JSON must succeed; it raised",
-        "test_connection_tells_the_size": "after create_volume size_bytes must be 1073741824, not None",
-        "test_export_comes_and_goes": "export_snapshot: data as JSON must succeed; it raised TypeError",
+        "test_connection_has_the_volume_size": "after create_volume size_bytes must be 1073741824, not None",
+        "test_export_and_unexport": "export_snapshot: data as JSON must succeed; it raised TypeError",
     }
 
     def connection(self, volume):

@@ -38,7 +38,7 @@ PARTIAL_CLONES = "clone-*.part"
 Trace = Callable[[str], None]
 
 
-def untraced(point: str) -> None:
+def ignore_trace_point(point: str) -> None:
     """Trace function that does nothing."""
     del point
 
@@ -65,10 +65,10 @@ class Home:
     """A home whose manifest can be read.
 
     ``clone_exports`` maps the exports through which this process makes clones to their layers; such
-    exports of an earlier process are withdrawn when the home is settled. ``intact_states`` maps each
+    exports of an earlier process are withdrawn when the home is recovered. ``intact_states`` maps each
     layer whose file was found intact to the file's state at that time. ``has_died`` says that the daemon
     has ended unexpectedly and no other has been started yet. ``on_lost`` is called by a reader thread
-    when the daemon dies, ``on_unsettled`` by an operation that ends without knowing its effect.
+    when the daemon dies, ``on_recovery_needed`` by an operation that ends without knowing its effect.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class Home:
         sockets: Sockets,
         config: HomeConfig,
         on_lost: Callable[[Home], None],
-        on_unsettled: Callable[[Home], None],
+        on_recovery_needed: Callable[[Home], None],
     ) -> None:
         self.folder = folder
         self.sockets = sockets
@@ -87,11 +87,11 @@ class Home:
         self.problems = ProblemLog()
         self.clone_exports: dict[str, int] = {}
         self.intact_states: dict[int, tuple[int | None, ...]] = {}
-        self.is_unsettled = False
+        self.needs_recovery = False
         self.is_removed = False
         self.has_died = False
         self._on_lost = on_lost
-        self._on_unsettled = on_unsettled
+        self._on_recovery_needed = on_recovery_needed
         self._daemon: Daemon | None = None
         self._graph: BlockGraph | None = None
 
@@ -108,7 +108,7 @@ class Home:
         return self._graph
 
     @property
-    def cloned(self) -> set[int]:
+    def layers_being_cloned(self) -> set[int]:
         """The layers of which clones are being made."""
         return set(self.clone_exports.values())
 
@@ -117,34 +117,34 @@ class Home:
         """Whether there is a daemon with an open connection."""
         return self._daemon is not None and self._daemon.is_alive
 
-    def shared(self, volume: VolumeRecord) -> set[int]:
+    def shared_layers(self, volume: VolumeRecord) -> set[int]:
         """Return the layers whose files have several names, because linked clones read them. Raises: OSError.
 
         The file system keeps the link count durably and changes it together with each name. A file with a
         single name is read by its home alone.
         """
-        return {layer for layer in volume.backing_of if self.path(layer).stat().st_nlink > 1}
+        return {layer for layer in volume.backing_of if self.layer_path(layer).stat().st_nlink > 1}
 
-    def refuse_shared(self, layer: int) -> None:
+    def refuse_write_to_shared_layer(self, layer: int) -> None:
         """Raises: FinalDriverError, if a linked clone reads a layer that is about to be written to."""
-        if self.path(layer).stat().st_nlink > 1:
+        if self.layer_path(layer).stat().st_nlink > 1:
             raise FinalDriverError(
-                f"{self.path(layer)} is shared with a linked clone and must not be written to"
+                f"{self.layer_path(layer)} is shared with a linked clone and must not be written to"
             )
 
-    def mark_unsettled(self) -> None:
-        """Note that daemon and manifest may differ, and have the home settled in the background."""
-        self.is_unsettled = True
-        self._on_unsettled(self)
+    def mark_recovery_needed(self) -> None:
+        """Note that daemon and manifest may differ, and have the home recovered in the background."""
+        self.needs_recovery = True
+        self._on_recovery_needed(self)
 
     @property
-    def is_silent(self) -> bool:
+    def is_daemon_silent(self) -> bool:
         """Whether the daemon is running but does not answer."""
         return self.problems.has(ProblemKind.DAEMON_SILENT)
 
-    def record_silence(self) -> None:
+    def record_silent_daemon(self) -> None:
         """Record the problem that the daemon is running but does not answer, with advice for the operator."""
-        if not self.is_silent:
+        if not self.is_daemon_silent:
             record = self.manifest.daemon
             pid = "" if record is None else f" (pid {record.pid})"
             self.problems.set(
@@ -154,22 +154,22 @@ class Home:
                 "(then send it SIGCONT). If you kill it, it is restarted, and its clients must connect again",
             )
 
-    def refuse_silent(self) -> None:
+    def refuse_while_daemon_silent(self) -> None:
         """Raises: BusyDriverError, while the daemon is running but does not answer."""
         problem = self.problems.get(ProblemKind.DAEMON_SILENT)
         if problem is not None:
             raise BusyDriverError(problem)
 
-    def silence(self, probe_every_s: float) -> float | None:
+    def probe_silence_s(self, probe_every_s: float) -> float | None:
         """Return the age in seconds of the daemon's oldest unanswered command; None without a connection."""
         daemon = self._daemon
-        return None if daemon is None or not daemon.is_alive else daemon.client.silence(probe_every_s)
+        return None if daemon is None or not daemon.is_alive else daemon.client.probe_silence_s(probe_every_s)
 
     def trace(self, point: str) -> None:
         """Report to the trace function (of a test) that this point was reached."""
         self.config.trace(point)
 
-    def path(self, layer: int) -> Path:
+    def layer_path(self, layer: int) -> Path:
         """Return the file of a layer."""
         return self.folder / file_name(layer)
 
@@ -178,59 +178,63 @@ class Home:
         manifest_file.write(self.folder, changed, releasing=releasing)
         self.manifest = changed
 
-    def new_layer(self) -> int:
+    def next_layer_number(self) -> int:
         """Return the number of the next layer, which the next manifest has to record."""
         return self.manifest.next_layer
 
-    def adopt(self) -> bool:
+    def adopt_running_daemon(self) -> bool:
         """Connect to the daemon that an earlier process started; return False if there is none.
 
         Raises: BusyDriverError, if there is one that does not answer.
         """
-        found = daemon_process.find(self.folder, self.sockets, self._daemon_lost)
+        found = daemon_process.connect_if_running(self.folder, self.sockets, self._notify_daemon_lost)
         if found is not None:
-            self._connect_to(found)
-            self.graph.adopt_files(daemon_process.open_files(found.record.pid))
+            self._use_daemon(found)
+            self.graph.record_open_files(daemon_process.open_files(found.record.pid))
         return found is not None
 
-    def has_open(self, layer: int, file: FileId) -> bool | None:
+    def has_file_open(self, layer: int, file: FileId) -> bool | None:
         """Return whether this is the file that the daemon has open for a layer; None if that is not known."""
         graph = self._graph
-        return None if graph is None or not self.is_served else graph.has_open(layer, file)
+        return None if graph is None or not self.is_served else graph.has_file_open(layer, file)
 
     def start_daemon(self) -> None:
         """Start a daemon and record it in the manifest. Raises: DriverError, OSError."""
         daemon = daemon_process.spawn(
-            self.config.program, self.folder, self.sockets, self._server(), self._daemon_lost
+            self.config.program,
+            self.folder,
+            self.sockets,
+            self._nbd_server_arguments(),
+            self._notify_daemon_lost,
         )
-        self._connect_to(daemon)
+        self._use_daemon(daemon)
         self.trace("daemon:after-spawn")
         self.record_daemon()
 
     @property
-    def has_configured_address(self) -> bool:
+    def serves_at_configured_address(self) -> bool:
         """Whether the adopted daemon serves at the address that a new daemon would serve at."""
         if self._daemon is None:
             return True
         words, tcp, port = (
-            daemon_process.arguments(self._daemon.record.pid),
+            daemon_process.command_line(self._daemon.record.pid),
             self.config.tcp,
             self.manifest.nbd_port,
         )
         if tcp is None:
-            return not words or set(self.sockets.server()) <= set(words)
-        return port is not None and set(tcp.server(port)) <= set(words)
+            return not words or set(self.sockets.nbd_server_arguments()) <= set(words)
+        return port is not None and set(tcp.nbd_server_arguments(port)) <= set(words)
 
-    def _server(self) -> list[str]:
+    def _nbd_server_arguments(self) -> list[str]:
         tcp = self.config.tcp
         if tcp is None:
-            return self.sockets.server()
+            return self.sockets.nbd_server_arguments()
         port = self.manifest.nbd_port
         if port is None or self.manifest.is_vacant:
             # No client has an address yet, so the port can still be chosen.
-            port = tcp.take(self.id)
+            port = tcp.assign_port(self.id)
             self.save(replace(self.manifest, nbd_port=port))
-        return tcp.server(port)
+        return tcp.nbd_server_arguments(port)
 
     def record_daemon(self) -> None:
         """Record the adopted daemon in the manifest if it is not recorded there. Raises: OSError."""
@@ -257,7 +261,7 @@ class Home:
 
     def connection(self, export: str, size_bytes: object, *, read_only: bool) -> Connection:
         """Return the NBD address of an export for clients."""
-        tcp, port = self._tcp()
+        tcp, port = self._tcp_endpoint_and_port()
         address: JSON
         if tcp is None:
             address = {"uri": self._unix_uri(export), "socket": str(self.sockets.nbd)}
@@ -267,17 +271,17 @@ class Home:
         facts: JSON = {"export": export, "read_only": read_only, "size_bytes": size_bytes}
         return Connection(protocol="nbd", data={**address, **facts})
 
-    def nbdfuse_source(self, export: str) -> list[str]:
+    def nbdfuse_arguments(self, export: str) -> list[str]:
         """Return the arguments with which ``nbdfuse`` finds an export."""
-        tcp, port = self._tcp()
-        return [self._unix_uri(export)] if tcp is None else tcp.nbdfuse_source(port, export)
+        tcp, port = self._tcp_endpoint_and_port()
+        return [self._unix_uri(export)] if tcp is None else tcp.nbdfuse_arguments(port, export)
 
-    def qemu_img_source(self, export: str) -> list[str]:
+    def qemu_img_arguments(self, export: str) -> list[str]:
         """Return the arguments with which ``qemu-img`` reads an export."""
-        tcp, port = self._tcp()
+        tcp, port = self._tcp_endpoint_and_port()
         return ["-f", "raw", self._unix_uri(export)] if tcp is None else tcp.image_options(port, export)
 
-    def _tcp(self) -> tuple[TcpEndpoint | None, int]:
+    def _tcp_endpoint_and_port(self) -> tuple[TcpEndpoint | None, int]:
         """Return the TCP endpoint and the port. Raises: FinalDriverError, if the home has no port yet."""
         tcp, port = self.config.tcp, self.manifest.nbd_port
         if tcp is not None and port is None:
@@ -287,25 +291,25 @@ class Home:
     def _unix_uri(self, export: str) -> str:
         return f"nbd+unix:///{export}?socket={quote(str(self.sockets.nbd))}"
 
-    def remove_files(self, *layers: int) -> None:
+    def remove_layer_files(self, *layers: int) -> None:
         """Remove the files of layers that the manifest no longer names. Raises: OSError."""
         for layer in layers:
-            self.path(layer).unlink(missing_ok=True)
+            self.layer_path(layer).unlink(missing_ok=True)
             self.intact_states.pop(layer, None)
         fsync_folder(self.folder)
 
-    def remove_strays(self) -> None:
+    def remove_stray_layer_files(self) -> None:
         """Remove the layer files that the manifest does not name, which a crash has left.
 
         Raises: OSError.
         """
-        owned = self.manifest.files()
+        owned = self.manifest.layers_with_files()
         found = {layer_number(path.name) for path in self.folder.iterdir()}
         strays = sorted(layer for layer in found if layer is not None and layer not in owned)
         if strays:
-            self.remove_files(*strays)
+            self.remove_layer_files(*strays)
 
-    def new_partial_clone(self) -> Path:
+    def new_partial_clone_path(self) -> Path:
         """Return a unique path for the file of a new clone."""
         return self.folder / PARTIAL_CLONES.replace("*", uuid4().hex)
 
@@ -318,22 +322,22 @@ class Home:
         """End the daemon and remove the folder; may be repeated. Raises: BusyDriverError, OSError."""
         if not self.is_served:
             self.forget_daemon()
-            self.adopt()
+            self.adopt_running_daemon()
         self.end_daemon()
         self.trace("home:after-quit")
         self.is_removed = True
         if self.folder.exists():
-            clear_folder(self.folder)
+            remove_home_folder(self.folder)
         self.sockets.qmp.unlink(missing_ok=True)
         self.sockets.nbd.unlink(missing_ok=True)
         if self.config.tcp is not None:
-            self.config.tcp.release(self.id)
+            self.config.tcp.release_port(self.id)
 
-    def _connect_to(self, found: Daemon) -> None:
+    def _use_daemon(self, found: Daemon) -> None:
         self._daemon = found
         self._graph = BlockGraph(found.client, self.folder)
 
-    def _daemon_lost(self) -> None:
+    def _notify_daemon_lost(self) -> None:
         self._on_lost(self)
 
 
@@ -352,7 +356,7 @@ def create_home(folder: Path, *, is_group: bool) -> None:
         fsync_folder(folder.parent)
     except OSError:
         # No listing of the folder here: the failure may be that no file descriptor is free.
-        for name in manifest_file.HOUSEKEEPING:
+        for name in manifest_file.MANIFEST_FILES:
             (folder / name).unlink(missing_ok=True)
         folder.rmdir()
         raise
@@ -362,14 +366,14 @@ def is_incomplete_home(folder: Path) -> bool:
     """Return whether a folder without a manifest is the remains of creating or removing a home."""
     names = [path.name for path in folder.iterdir()]
     return all(
-        manifest_file.is_housekeeping(name)
-        or daemon_process.is_housekeeping(name)
+        manifest_file.is_manifest_file(name)
+        or daemon_process.is_daemon_file(name)
         or fnmatch(name, PARTIAL_CLONES)
         for name in names
     )
 
 
-def clear_folder(folder: Path) -> None:
+def remove_home_folder(folder: Path) -> None:
     """Remove a home's folder, and the manifest first: a folder without one is recognised as waste.
 
     Raises: OSError.

@@ -30,7 +30,7 @@ FORMAT = 1
 FILE = "manifest.json"
 _BALLAST = "ballast"
 _BALLAST_BYTES = 256 * 1024
-HOUSEKEEPING = (FILE, FILE + ".new", _BALLAST)
+MANIFEST_FILES = (FILE, FILE + ".new", _BALLAST)
 """The files that belong to the manifest and hold nothing else."""
 
 
@@ -57,7 +57,7 @@ def write(folder: Path, manifest: Manifest, *, releasing: bool = False) -> None:
             raise
         (folder / _BALLAST).unlink(missing_ok=True)
         _replace(folder, document)
-    _keep_ballast(folder)
+    _ensure_ballast(folder)
 
 
 def read(folder: Path) -> Manifest:
@@ -95,9 +95,9 @@ def read(folder: Path) -> Manifest:
     return manifest
 
 
-def is_housekeeping(name: str) -> bool:
+def is_manifest_file(name: str) -> bool:
     """Return whether a file of a home belongs to the manifest and holds nothing else."""
-    return name in HOUSEKEEPING
+    return name in MANIFEST_FILES
 
 
 def _replace(folder: Path, text: str) -> None:
@@ -114,7 +114,7 @@ def _replace(folder: Path, text: str) -> None:
     fsync_folder(folder)
 
 
-def _keep_ballast(folder: Path) -> None:
+def _ensure_ballast(folder: Path) -> None:
     ballast = folder / _BALLAST
     if ballast.exists():
         return
@@ -131,7 +131,7 @@ def _checksum(body: str) -> str:
 
 
 def _decode(body: object) -> Manifest:
-    stored = _mapping(body)
+    stored = _require_mapping(body)
     daemon = stored["daemon"]
     return Manifest(
         home_id=str(stored["home_id"]),
@@ -140,59 +140,75 @@ def _decode(body: object) -> Manifest:
         next_layer=int(str(stored["next_layer"])),
         # Added after format 1: older files lack the key.
         nbd_port=stored.get("nbd_port"),
-        daemon=None if daemon is None else DaemonRecord(**_mapping(daemon)),
-        volumes={key: _volume(_mapping(value)) for key, value in _mapping(stored["volumes"]).items()},
-        cuts={key: _cut(_mapping(value)) for key, value in _mapping(stored["cuts"]).items()},
-        cutting={key: dict(_mapping(value)) for key, value in _mapping(stored["cutting"]).items()},
-        leaving={key: _leaving(_mapping(value)) for key, value in _mapping(stored["leaving"]).items()},
+        daemon=None if daemon is None else DaemonRecord(**_require_mapping(daemon)),
+        volumes={
+            key: _decode_volume(_require_mapping(value))
+            for key, value in _require_mapping(stored["volumes"]).items()
+        },
+        cuts={
+            key: _decode_cut(_require_mapping(value))
+            for key, value in _require_mapping(stored["cuts"]).items()
+        },
+        cutting={
+            key: dict(_require_mapping(value)) for key, value in _require_mapping(stored["cutting"]).items()
+        },
+        leaving={
+            key: _decode_outgoing_move(_require_mapping(value))
+            for key, value in _require_mapping(stored["leaving"]).items()
+        },
         arriving={
-            key: tuple(int(layer) for layer in value) for key, value in _mapping(stored["arriving"]).items()
+            key: tuple(int(layer) for layer in value)
+            for key, value in _require_mapping(stored["arriving"]).items()
         },
     )
 
 
-def _volume(stored: dict[str, Any]) -> VolumeRecord:
+def _decode_volume(stored: dict[str, Any]) -> VolumeRecord:
     merging, kept = stored["merging"], stored["kept"]
     return VolumeRecord(
         id=str(stored["id"]),
         size_bytes=int(stored["size_bytes"]),
         chain=tuple(int(layer) for layer in stored["chain"]),
-        bound={key: int(layer) for key, layer in _mapping(stored["bound"]).items()},
+        bound={key: int(layer) for key, layer in _require_mapping(stored["bound"]).items()},
         pending={
-            key: PreparedOverlay(**_mapping(value)) for key, value in _mapping(stored["pending"]).items()
+            key: PreparedOverlay(**_require_mapping(value))
+            for key, value in _require_mapping(stored["pending"]).items()
         },
         exported=tuple(str(key) for key in stored["exported"]),
-        merging=None if merging is None else Merge(**_mapping(merging)),
+        merging=None if merging is None else Merge(**_require_mapping(merging)),
         resizing=bool(stored["resizing"]),
         aside={
             int(layer): None if over is None else int(over)
-            for layer, over in _mapping(stored["aside"]).items()
+            for layer, over in _require_mapping(stored["aside"]).items()
         },
-        kept=None if kept is None else UnfinishedRestore(**_mapping(kept)),
+        kept=None if kept is None else UnfinishedRestore(**_require_mapping(kept)),
         # Older files lack these keys.
         flattening=stored.get("flattening"),
         leaky=tuple(int(layer) for layer in stored.get("leaky", ())),
     )
 
 
-def _cut(stored: dict[str, Any]) -> Cut:
+def _decode_cut(stored: dict[str, Any]) -> Cut:
     return Cut(
         members=tuple(str(key) for key in stored["members"]),
-        evidence=_mapping(stored["evidence"]),
+        evidence=_require_mapping(stored["evidence"]),
         is_lost=bool(stored["is_lost"]),
     )
 
 
-def _leaving(stored: dict[str, Any]) -> OutgoingMove:
+def _decode_outgoing_move(stored: dict[str, Any]) -> OutgoingMove:
     return OutgoingMove(
         to=str(stored["to"]),
-        files={int(here): int(there) for here, there in _mapping(stored["files"]).items()},
-        volume=_volume(_mapping(stored["volume"])),
-        cuts={key: _cut(_mapping(value)) for key, value in _mapping(stored["cuts"]).items()},
+        files={int(here): int(there) for here, there in _require_mapping(stored["files"]).items()},
+        volume=_decode_volume(_require_mapping(stored["volume"])),
+        cuts={
+            key: _decode_cut(_require_mapping(value))
+            for key, value in _require_mapping(stored["cuts"]).items()
+        },
     )
 
 
-def _mapping(value: object) -> dict[str, Any]:
+def _require_mapping(value: object) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise TypeError(f"{value!r} is not a mapping")
     return value

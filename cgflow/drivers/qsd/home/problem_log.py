@@ -37,26 +37,26 @@ class ProblemLog:
 
     def set(self, kind: ProblemKind, message: str, subject: Subject = None) -> None:
         """Record a problem, in place of an earlier one of the same kind and subject."""
-        self._messages[_key(kind, subject)] = message
+        self._messages[_validated_key(kind, subject)] = message
 
     def clear(self, kind: ProblemKind, subject: Subject = None) -> None:
         """Remove a problem that is solved; success if there is none."""
-        self._messages.pop(_key(kind, subject), None)
+        self._messages.pop(_validated_key(kind, subject), None)
 
     def get(self, kind: ProblemKind, subject: Subject = None) -> str | None:
         """Return the message of a problem, or None if there is no such problem."""
-        return self._messages.get(_key(kind, subject))
+        return self._messages.get(_validated_key(kind, subject))
 
     def has(self, kind: ProblemKind, subject: Subject = None) -> bool:
         """Return whether there is such a problem."""
-        return _key(kind, subject) in self._messages
+        return _validated_key(kind, subject) in self._messages
 
     def messages(self) -> list[str]:
         """Return the messages of all problems."""
         return list(self._messages.values())
 
 
-def _key(kind: ProblemKind, subject: Subject) -> tuple[ProblemKind, Subject]:
+def _validated_key(kind: ProblemKind, subject: Subject) -> tuple[ProblemKind, Subject]:
     """Raises: TypeError, if the subject is not of the type that this kind of problem has."""
     if not isinstance(subject, _SUBJECTS.get(kind, type(None))):
         raise TypeError(f"{subject!r} is no subject of {kind}")

@@ -39,7 +39,7 @@ class StateDir:
         short = hashlib.sha256(home_id.encode()).hexdigest()[:12]
         return Sockets(qmp=self.run / f"{short}.qmp", nbd=self.run / f"{short}.nbd")
 
-    def home(self, home_id: str) -> Path:
+    def home_folder(self, home_id: str) -> Path:
         """Return the folder of a home."""
         return self.homes / home_id
 
@@ -48,14 +48,14 @@ class StateDir:
 
         Raises: ConfigError, if it belongs to something else, is in use, is unusable or has too long a path.
         """
-        self.sockets("").check()
+        self.sockets("").verify_path_lengths()
         marker = self.path / _MARKER
         try:
             private_files.make_folder(self.path)
             if not marker.exists():
-                self._claim(marker)
-            self._take_lock(marker)
-            _check(marker)
+                self._write_marker(marker)
+            self._lock_marker(marker)
+            _verify_marker(marker)
             private_files.make_folder(self.homes)
             private_files.make_folder(self.run)
         except OSError as error:
@@ -71,7 +71,7 @@ class StateDir:
             os.close(self._lock)
             self._lock = None
 
-    def _claim(self, marker: Path) -> None:
+    def _write_marker(self, marker: Path) -> None:
         """Write the marker to an empty directory. Raises: ConfigError, if it is not empty; OSError."""
         new = marker.with_suffix(".new")
         foreign_files = sorted(path.name for path in self.path.iterdir() if path != new)
@@ -87,7 +87,7 @@ class StateDir:
         new.replace(marker)
         fsync_folder(self.path)
 
-    def _take_lock(self, marker: Path) -> None:
+    def _lock_marker(self, marker: Path) -> None:
         self._lock = private_files.open_file(marker, os.O_RDONLY)
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -97,7 +97,7 @@ class StateDir:
             ) from error
 
 
-def _check(marker: Path) -> None:
+def _verify_marker(marker: Path) -> None:
     """Raises: ConfigError, if the marker is not that of this driver; OSError."""
     text = marker.read_text()
     try:

@@ -43,7 +43,7 @@ def allowed_merges(
     read = {volume.bound[snapshot] for snapshot in volume.exported} | set(cloned)
     read |= {layer for layer in volume.backing_of if above[layer] > 1}
     if volume.flattening is not None:
-        read |= set(path(volume, volume.flattening))
+        read |= set(backing_chain(volume, volume.flattening))
     pairs = list(zip(volume.chain, volume.chain[1:], strict=False))
     beside = [
         (base, top)
@@ -58,7 +58,7 @@ def allowed_merges(
             yield Merge(top=top, base=base, active=True)
 
 
-def path(volume: VolumeRecord, layer: int) -> tuple[int, ...]:
+def backing_chain(volume: VolumeRecord, layer: int) -> tuple[int, ...]:
     """Return a layer and all layers that it reads through, base first."""
     below, found = volume.backing_of, [layer]
     while (under := below[found[0]]) is not None:
@@ -72,11 +72,11 @@ def layers_to_serve(volume: VolumeRecord, cloned: Collection[int] = ()) -> set[i
     Every open layer slows its daemon's cuts down. So the layer of a snapshot that nobody reads is
     closed, and is opened when the snapshot is exported or cloned.
     """
-    wanted = {*volume.writable, *(volume.bound[snapshot] for snapshot in volume.exported)}
+    wanted = {*volume.writable_layers, *(volume.bound[snapshot] for snapshot in volume.exported)}
     wanted |= {layer for layer in cloned if layer in volume.backing_of}
     if volume.merging is not None:
-        wanted.add(merge_root(volume, volume.merging.top))
-    return {layer for tip in wanted for layer in path(volume, tip)}
+        wanted.add(topmost_reader(volume, volume.merging.top))
+    return {layer for tip in wanted for layer in backing_chain(volume, tip)}
 
 
 def layer_to_flatten(volume: VolumeRecord, longest: int, shared: Collection[int] = ()) -> int | None:
@@ -93,28 +93,28 @@ def layer_to_flatten(volume: VolumeRecord, longest: int, shared: Collection[int]
 
 def hidden_layers(volume: VolumeRecord) -> set[int]:
     """Return the layers that belong to no snapshot and take no writes."""
-    return volume.backing_of.keys() - volume.writable - set(volume.bound.values())
+    return volume.backing_of.keys() - volume.writable_layers - set(volume.bound.values())
 
 
-def flattened(volume: VolumeRecord) -> VolumeRecord:
+def volume_after_flattening(volume: VolumeRecord) -> VolumeRecord:
     """Return the volume after its flattening: the flattened layer is the base, the lower layers are aside."""
     if volume.flattening is None:
         return volume
     below = {**volume.backing_of, volume.flattening: None}
-    return replace(_with_leaf(volume, below, volume.leaf), flattening=None)
+    return replace(_volume_with_leaf(volume, below, volume.leaf), flattening=None)
 
 
-def merge_root(volume: VolumeRecord, layer: int) -> int:
+def topmost_reader(volume: VolumeRecord, layer: int) -> int:
     """Return the uppermost layer that reads through ``layer``: the root node of its merge for QEMU."""
     if layer in volume.chain:
         return volume.leaf
     for top, base in volume.aside.items():
         if base == layer:
-            return merge_root(volume, top)
+            return topmost_reader(volume, top)
     return layer
 
 
-def merged(volume: VolumeRecord, merge: Merge) -> VolumeRecord:
+def volume_after_merge(volume: VolumeRecord, merge: Merge) -> VolumeRecord:
     """Return the volume after a merge: base has the content of top, and top is gone."""
     return replace(
         volume,
@@ -129,17 +129,17 @@ def merged(volume: VolumeRecord, merge: Merge) -> VolumeRecord:
     )
 
 
-def without_unneeded_layers(volume: VolumeRecord, cloned: Collection[int] = ()) -> VolumeRecord:
+def volume_without_unneeded_layers(volume: VolumeRecord, cloned: Collection[int] = ()) -> VolumeRecord:
     """Return the volume without the layers aside that nothing needs."""
-    wanted = {*volume.bound.values(), *volume.writable, *cloned}
+    wanted = {*volume.bound.values(), *volume.writable_layers, *cloned}
     for tip in sorted(volume.aside, reverse=True):
         if tip not in wanted and tip not in volume.aside.values():
             left = {layer: over for layer, over in volume.aside.items() if layer != tip}
-            return without_unneeded_layers(replace(volume, aside=left), cloned)
+            return volume_without_unneeded_layers(replace(volume, aside=left), cloned)
     return volume
 
 
-def unfinished_restore(manifest: Manifest, restore_id: str) -> dict[str, str]:
+def snapshots_of_unfinished_restore(manifest: Manifest, restore_id: str) -> dict[str, str]:
     """Return {volume id: snapshot id} of an unfinished restore; empty, if there is no such restore."""
     return {
         volume.id: volume.kept.snapshot_id
@@ -148,37 +148,39 @@ def unfinished_restore(manifest: Manifest, restore_id: str) -> dict[str, str]:
     }
 
 
-def after_restore(
+def manifest_after_restore(
     manifest: Manifest, restore_id: str, snapshots: Mapping[str, str], overlays: Mapping[str, int]
 ) -> Manifest:
     """Return the manifest in which each volume's overlay is its leaf, on the layer of its snapshot."""
     for volume_id, snapshot_id in snapshots.items():
         volume = manifest.volumes[volume_id]
         kept = UnfinishedRestore(restore_id, snapshot_id, volume.leaf)
-        on_copy = _with_leaf(volume, volume.backing_of, volume.bound[snapshot_id])
+        on_copy = _volume_with_leaf(volume, volume.backing_of, volume.bound[snapshot_id])
         chain = (*on_copy.chain, overlays[volume_id])
         manifest = manifest.with_volume(replace(on_copy, chain=chain, kept=kept))
     return replace(manifest, next_layer=max(overlays.values()) + 1)
 
 
-def after_undo(manifest: Manifest, restore_id: str) -> Manifest:
+def manifest_after_undo_restore(manifest: Manifest, restore_id: str) -> Manifest:
     """Return the manifest in which the leaves that a restore kept are leaves again, without the overlays."""
-    for volume_id in unfinished_restore(manifest, restore_id):
+    for volume_id in snapshots_of_unfinished_restore(manifest, restore_id):
         volume = manifest.volumes[volume_id]
         if volume.kept is not None:
             below = {layer: over for layer, over in volume.backing_of.items() if layer != volume.leaf}
-            manifest = manifest.with_volume(replace(_with_leaf(volume, below, volume.kept.leaf), kept=None))
+            manifest = manifest.with_volume(
+                replace(_volume_with_leaf(volume, below, volume.kept.leaf), kept=None)
+            )
     return manifest
 
 
-def after_finish(manifest: Manifest, restore_id: str) -> Manifest:
+def manifest_after_finish_restore(manifest: Manifest, restore_id: str) -> Manifest:
     """Return the manifest in which nothing is kept for a restore."""
-    for volume_id in unfinished_restore(manifest, restore_id):
+    for volume_id in snapshots_of_unfinished_restore(manifest, restore_id):
         manifest = manifest.with_volume(replace(manifest.volumes[volume_id], kept=None))
     return manifest
 
 
-def _with_leaf(volume: VolumeRecord, below: Mapping[int, int | None], leaf: int) -> VolumeRecord:
+def _volume_with_leaf(volume: VolumeRecord, below: Mapping[int, int | None], leaf: int) -> VolumeRecord:
     """Return a volume of the layers in ``below`` whose chain ends in ``leaf``; the other layers are aside."""
     chain: list[int] = []
     layer: int | None = leaf
@@ -189,7 +191,7 @@ def _with_leaf(volume: VolumeRecord, below: Mapping[int, int | None], leaf: int)
     return replace(volume, chain=tuple(chain), aside=aside)
 
 
-def after_cut(manifest: Manifest, cgsnapshot_id: str, cut: Cut) -> Manifest:
+def manifest_after_cut(manifest: Manifest, cgsnapshot_id: str, cut: Cut) -> Manifest:
     """Return the manifest after the cut whose intent it holds: every prepared overlay is the leaf.
 
     This also serves for a cut of which it is unknown whether it happened (``cut.is_lost``): an overlay
@@ -206,15 +208,17 @@ def after_cut(manifest: Manifest, cgsnapshot_id: str, cut: Cut) -> Manifest:
                 pending={key: other for key, other in volume.pending.items() if key != snapshot_id},
             )
         )
-    return replace(without_intent(manifest, cgsnapshot_id), cuts={**manifest.cuts, cgsnapshot_id: cut})
+    return replace(
+        manifest_without_cut_intent(manifest, cgsnapshot_id), cuts={**manifest.cuts, cgsnapshot_id: cut}
+    )
 
 
-def without_intent(manifest: Manifest, cgsnapshot_id: str) -> Manifest:
+def manifest_without_cut_intent(manifest: Manifest, cgsnapshot_id: str) -> Manifest:
     """Return the manifest without the intent of a cut."""
     return replace(manifest, cutting={k: v for k, v in manifest.cutting.items() if k != cgsnapshot_id})
 
 
-def after_death(manifest: Manifest) -> Manifest:
+def manifest_after_daemon_death(manifest: Manifest) -> Manifest:
     """Return the manifest that holds once the daemon is dead, whatever was in progress.
 
     Cuts in progress are rolled forward and marked lost. Merges and flattenings in progress are dropped:
@@ -224,21 +228,23 @@ def after_death(manifest: Manifest) -> Manifest:
     before = manifest.volumes
     for cgsnapshot_id, members in manifest.cutting.items():
         lost = Cut(members=tuple(sorted(members.values())), is_lost=True)
-        manifest = after_cut(manifest, cgsnapshot_id, lost)
-    volumes = {key: _after_death(before[key], volume) for key, volume in manifest.volumes.items()}
+        manifest = manifest_after_cut(manifest, cgsnapshot_id, lost)
+    volumes = {
+        key: _volume_after_daemon_death(before[key], volume) for key, volume in manifest.volumes.items()
+    }
     return replace(manifest, volumes=volumes, daemon=None)
 
 
-def _after_death(before: VolumeRecord, volume: VolumeRecord) -> VolumeRecord:
+def _volume_after_daemon_death(before: VolumeRecord, volume: VolumeRecord) -> VolumeRecord:
     """Return a volume with no work in progress; layers that the daemon wrote to are noted as leaky."""
-    written = {*before.writable, *volume.writable, *before.leaky}
+    written = {*before.writable_layers, *volume.writable_layers, *before.leaky}
     written |= set() if before.merging is None else {before.merging.base}
     written |= set() if before.flattening is None else {before.flattening}
     leaky = tuple(sorted(written & volume.backing_of.keys()))
     return replace(volume, merging=None, flattening=None, leaky=leaky)
 
 
-def without_snapshot(manifest: Manifest, volume_id: str, snapshot_id: str) -> Manifest:
+def manifest_without_snapshot(manifest: Manifest, volume_id: str, snapshot_id: str) -> Manifest:
     """Return the manifest without a snapshot; its layer, if it has one, becomes hidden."""
     volume = manifest.volumes[volume_id]
     manifest = manifest.with_volume(
@@ -254,6 +260,6 @@ def without_snapshot(manifest: Manifest, volume_id: str, snapshot_id: str) -> Ma
     return replace(manifest, cuts={key: cut for key, cut in cuts.items() if cut.members})
 
 
-def cut_of(manifest: Manifest, snapshot_id: str) -> Cut | None:
+def cut_of_snapshot(manifest: Manifest, snapshot_id: str) -> Cut | None:
     """Return the cut that a snapshot belongs to, or None if it has not been cut."""
     return next((cut for cut in manifest.cuts.values() if snapshot_id in cut.members), None)

@@ -82,7 +82,7 @@ class VolumeRecord:
         return dict(sorted((below | self.aside).items()))
 
     @property
-    def writable(self) -> set[int]:
+    def writable_layers(self) -> set[int]:
         """The layers that must be open for writing: the leaf, and the leaf kept by an unfinished restore."""
         return {self.leaf} if self.kept is None else {self.leaf, self.kept.leaf}
 
@@ -160,21 +160,25 @@ class Manifest:
             self, volumes={key: volume for key, volume in self.volumes.items() if key != volume_id}
         )
 
-    def all_volumes(self) -> list[VolumeRecord]:
+    def volumes_including_outgoing(self) -> list[VolumeRecord]:
         """Return the volumes that are here or being moved from here."""
         return [*self.volumes.values(), *(leaving.volume for leaving in self.leaving.values())]
 
-    def layers(self) -> set[int]:
+    def layers_in_daemon(self) -> set[int]:
         """Return every layer that may be open in the daemon, including pending overlays."""
         chains = {layer for volume in self.volumes.values() for layer in volume.backing_of}
         return chains | {
             overlay.layer for volume in self.volumes.values() for overlay in volume.pending.values()
         }
 
-    def files(self) -> set[int]:
+    def layers_with_files(self) -> set[int]:
         """Return every layer whose file must not be removed, including those of volumes being moved."""
         moving = {layer for leaving in self.leaving.values() for layer in leaving.files}
-        return self.layers() | moving | {layer for layers in self.arriving.values() for layer in layers}
+        return (
+            self.layers_in_daemon()
+            | moving
+            | {layer for layers in self.arriving.values() for layer in layers}
+        )
 
 
 _LAYER = re.compile(r"L([1-9][0-9]*)(?:\.qcow2)?")

@@ -8,9 +8,9 @@ in any order. The file system keeps the link counts, durably and together with e
 
 A commit into a layer that another volume reads must never happen. QEMU allows it within a daemon,
 and it silently changes the other volume. So a layer whose file has two names is never written to
-(``Home.refuse_shared``, which every merge and flattening calls first), and a layer that is being
-written to gets no second name, because linking holds the source's lock and stops such jobs. The
-daemons' own locks on the file would refuse such a write too.
+(``Home.refuse_write_to_shared_layer``, which every merge and flattening calls first), and a layer
+that is being written to gets no second name, because linking holds the source's lock and stops such
+jobs. The daemons' own locks on the file would refuse such a write too.
 
 A clone stays linked until its chain is too long and is flattened, or until the source has removed
 the layers, which then belong to the clone alone.
@@ -39,9 +39,9 @@ from cgflow.drivers.qsd.home.home import Home, oserror_as_final_error
 from cgflow.drivers.qsd.model import layer_tree
 from cgflow.drivers.qsd.model.records import VolumeRecord, file_name
 from cgflow.drivers.qsd.operations import flatten, merge, volumes
-from cgflow.drivers.qsd.operations.layer_access import open_served
-from cgflow.drivers.qsd.operations.recovery import hold_both_settled, hold_settled
-from cgflow.drivers.qsd.operations.snapshots import frozen_layer, refuse_smaller
+from cgflow.drivers.qsd.operations.layer_access import open_needed_layers
+from cgflow.drivers.qsd.operations.recovery import lock_and_recover, lock_and_recover_both
+from cgflow.drivers.qsd.operations.snapshots import frozen_layer, refuse_smaller_than_snapshot
 from cgflow.drivers.qsd.qemu import qcow2
 from cgflow.errors import BusyDriverError, DriverError, FinalDriverError
 
@@ -61,59 +61,65 @@ def clone(target: Home, volume_id: str, size_bytes: int, source: Home, snapshot:
     Raises: FinalDriverError, if there is no such snapshot, it is larger, or the disk is full;
     BusyDriverError, if the copying was interrupted; DriverError.
     """
-    is_linked = target.config.linked_clones and _link(target, volume_id, size_bytes, source, snapshot)
+    is_linked = target.config.linked_clones and _create_linked_clone(
+        target, volume_id, size_bytes, source, snapshot
+    )
     if not is_linked:
-        _copy(target, volume_id, size_bytes, source, snapshot)
+        _create_full_clone(target, volume_id, size_bytes, source, snapshot)
 
 
-def _link(target: Home, volume_id: str, size_bytes: int, source: Home, snapshot: tuple[str, str]) -> bool:
+def _create_linked_clone(
+    target: Home, volume_id: str, size_bytes: int, source: Home, snapshot: tuple[str, str]
+) -> bool:
     """Make a linked clone. Returns False, and leaves nothing, if the file system does not link the files.
 
     Raises: FinalDriverError, if there is no such snapshot, it is larger, or the disk is full; DriverError.
     """
     source_id, _ = snapshot
-    with hold_both_settled(source, target) as (_, graph):
+    with lock_and_recover_both(source, target) as (_, graph):
         if volume_id in target.manifest.volumes:
             return True
-        refuse_smaller(source, snapshot, volume_id, size_bytes)
+        refuse_smaller_than_snapshot(source, snapshot, volume_id, size_bytes)
         merge.interrupt(source, source_id)
         flatten.interrupt(source, source_id)
         volume, layer = frozen_layer(source, *snapshot)
-        below = layer_tree.path(volume, layer)
-        numbers = tuple(range(target.new_layer(), target.new_layer() + len(below) + 1))
+        below = layer_tree.backing_chain(volume, layer)
+        numbers = tuple(range(target.next_layer_number(), target.next_layer_number() + len(below) + 1))
         with oserror_as_final_error(f"volume {volume_id} could not be cloned"):
             try:
                 for theirs, ours in zip(below, numbers, strict=False):
-                    os.link(source.path(theirs), target.path(ours))
+                    os.link(source.layer_path(theirs), target.layer_path(ours))
                 target.trace("link:after-links")
-                qcow2.create(target.path(numbers[-1]), size_bytes, file_name(numbers[-2]))
+                qcow2.create(target.layer_path(numbers[-1]), size_bytes, file_name(numbers[-2]))
                 fsync_folder(target.folder)
                 target.trace("link:after-files")
                 record = VolumeRecord(id=volume_id, size_bytes=size_bytes, chain=numbers)
                 target.save(replace(target.manifest, next_layer=numbers[-1] + 1).with_volume(record))
             except OSError as error:
-                target.remove_files(*numbers)
+                target.remove_layer_files(*numbers)
                 if error.errno in UNLINKABLE:
                     return False
                 raise
         target.trace("link:after-manifest")
-        open_served(target, volume_id)
+        open_needed_layers(target, volume_id)
         target.trace("link:after-open")
-        graph.attach(volume_id, numbers[-1], writable=True)
+        graph.add_export(volume_id, numbers[-1], writable=True)
         target.trace("link:after-attach")
         return True
 
 
-def _copy(target: Home, volume_id: str, size_bytes: int, source: Home, snapshot: tuple[str, str]) -> None:
+def _create_full_clone(
+    target: Home, volume_id: str, size_bytes: int, source: Home, snapshot: tuple[str, str]
+) -> None:
     """Make a full clone. Raises: as ``clone``."""
-    part = target.new_partial_clone()
+    part = target.new_partial_clone_path()
     try:
         with _export_for_copy(source, part.stem, snapshot, volume_id, size_bytes) as export:
             with oserror_as_final_error(f"volume {volume_id} could not be cloned"):
                 qcow2.create(part, size_bytes)
             _copy_content(target, export, part)
         target.trace("clone:after-copy")
-        volumes.create_with(target, volume_id, size_bytes, lambda file: _rename_into_place(part, file))
+        volumes.create_with_writer(target, volume_id, size_bytes, lambda file: _rename_into_place(part, file))
     finally:
         part.unlink(missing_ok=True)
 
@@ -124,36 +130,36 @@ def _export_for_copy(
 ) -> Iterator[list[str]]:
     """Export a snapshot under a name of its own while it is copied; yield the arguments for ``qemu-img``."""
     volume_id, snapshot_id = snapshot
-    with hold_settled(home) as graph:
-        refuse_smaller(home, snapshot, clone_id, size_bytes)
+    with lock_and_recover(home) as graph:
+        refuse_smaller_than_snapshot(home, snapshot, clone_id, size_bytes)
         merge.interrupt(home, volume_id)
         _, layer = frozen_layer(home, volume_id, snapshot_id)
         home.clone_exports[name] = layer
         try:
-            open_served(home, volume_id)
-            graph.attach(name, layer, writable=False)
+            open_needed_layers(home, volume_id)
+            graph.add_export(name, layer, writable=False)
         except BaseException:
             del home.clone_exports[name]
             raise
     home.trace("clone:after-export")
     try:
-        yield home.qemu_img_source(name)
+        yield home.qemu_img_arguments(name)
     finally:
-        _end_export(home, name, volume_id)
+        _withdraw_copy_export(home, name, volume_id)
 
 
-def _end_export(home: Home, name: str, volume_id: str) -> None:
+def _withdraw_copy_export(home: Home, name: str, volume_id: str) -> None:
     with home.lock:
         home.clone_exports.pop(name, None)
         try:
-            with hold_settled(home) as graph:
+            with lock_and_recover(home) as graph:
                 if name in graph.exports():
-                    graph.detach(name)
+                    graph.remove_export(name)
                 if volume_id in home.manifest.volumes:
-                    merge.sweep(home, volume_id)
+                    merge.merge_hidden_layers(home, volume_id)
         except DriverError:
-            # The copy does not depend on this; the next operation on the source settles it.
-            home.mark_unsettled()
+            # The copy does not depend on this; the next operation on the source recovers it.
+            home.mark_recovery_needed()
 
 
 def _rename_into_place(part: Path, file: Path) -> None:

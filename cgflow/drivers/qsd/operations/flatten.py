@@ -23,7 +23,7 @@ from dataclasses import replace
 from cgflow.drivers.qsd.home.home import Home
 from cgflow.drivers.qsd.model import layer_tree
 from cgflow.drivers.qsd.model.records import VolumeRecord
-from cgflow.drivers.qsd.operations.layer_access import close_unserved
+from cgflow.drivers.qsd.operations.layer_access import close_unneeded_layers
 from cgflow.drivers.qsd.qemu import block_jobs
 from cgflow.drivers.qsd.qemu.qmp_client import CommandRefused
 from cgflow.errors import FinalDriverError
@@ -32,18 +32,18 @@ MARGIN_BYTES = 64 * 1024**2
 """Free space that must remain for the writers when a flattening starts."""
 
 
-def begin(home: Home, volume_id: str, layer: int) -> None:
+def start(home: Home, volume_id: str, layer: int) -> None:
     """Start to flatten a frozen layer that is not shared. The caller holds the home.
 
     Raises: FinalDriverError, if there is not enough space or the daemon refuses; DaemonLost, OSError.
     """
     volume = home.manifest.volumes[volume_id]
-    home.refuse_shared(layer)
-    _refuse_without_room(home, volume, layer)
+    home.refuse_write_to_shared_layer(layer)
+    _refuse_without_free_space(home, volume, layer)
     home.save(home.manifest.with_volume(replace(volume, flattening=layer)), releasing=True)
     home.trace("flatten:after-intent")
     try:
-        home.graph.jobs.flatten(layer)
+        home.graph.jobs.start_flattening(layer)
     except CommandRefused as refusal:
         home.save(home.manifest.with_volume(volume), releasing=True)
         raise FinalDriverError(
@@ -61,23 +61,23 @@ def interrupt(home: Home, volume_id: str) -> None:
     with home.graph.client.listen() as events:
         # The job may have ended already: the layer's backing shows which is true.
         with suppress(CommandRefused):
-            home.graph.jobs.control("job-cancel", job)
-        home.graph.jobs.wait(job, (), events)
-    conclude(home, volume_id)
+            home.graph.jobs.send_job_command("job-cancel", job)
+        home.graph.jobs.wait_for_status(job, (), events)
+    record_outcome(home, volume_id)
 
 
-def settle(home: Home, volume_id: str) -> None:
+def recover(home: Home, volume_id: str) -> None:
     """Record a flattening that ended unnoticed; a running one is harmless and continues.
 
     Raises: AmbiguousDriverError, OSError.
     """
     layer = home.manifest.volumes[volume_id].flattening
     if layer is not None and block_jobs.flattening_job_id(layer) not in home.graph.jobs.all():
-        home.graph.forget()
-        conclude(home, volume_id)
+        home.graph.discard_cached_nodes()
+        record_outcome(home, volume_id)
 
 
-def conclude(home: Home, volume_id: str) -> None:
+def record_outcome(home: Home, volume_id: str) -> None:
     """Record the outcome of a flattening whose job is over, and close the layers no longer served.
 
     Raises: AmbiguousDriverError, OSError.
@@ -87,17 +87,17 @@ def conclude(home: Home, volume_id: str) -> None:
     if below is None and volume.flattening is not None:
         home.graph.flush(volume.flattening)
         home.trace("flatten:after-flush")
-    after = layer_tree.flattened(volume) if below is None else replace(volume, flattening=None)
+    after = layer_tree.volume_after_flattening(volume) if below is None else replace(volume, flattening=None)
     home.save(home.manifest.with_volume(after), releasing=True)
     home.trace("flatten:after-record")
-    close_unserved(home, volume_id)
+    close_unneeded_layers(home, volume_id)
     home.trace("flatten:after-rest")
 
 
-def _refuse_without_room(home: Home, volume: VolumeRecord, layer: int) -> None:
+def _refuse_without_free_space(home: Home, volume: VolumeRecord, layer: int) -> None:
     """Raises: FinalDriverError, if the disk may not have the space that the flattened layer needs."""
-    below = layer_tree.path(volume, layer)[:-1]
-    needed = sum(home.path(under).stat().st_blocks * 512 for under in below)
+    below = layer_tree.backing_chain(volume, layer)[:-1]
+    needed = sum(home.layer_path(under).stat().st_blocks * 512 for under in below)
     room = os.statvfs(home.folder)
     free = room.f_bavail * room.f_frsize
     if free < needed + MARGIN_BYTES:

@@ -22,10 +22,10 @@ def serve(home: Home, volume_id: str, name: str) -> tuple[Connection, Path]:
         raise FinalDriverError(f"{name} cannot be served as a file, because it is not exported")
     is_copy = name != volume_id
     layer = volume.bound[name] if is_copy else volume.leaf
-    layer_access.refuse_damaged(home, volume_id, [layer], "it is not served as a file")
-    size_bytes = qcow2.read_header(home.path(layer)).size_bytes
+    layer_access.refuse_damaged_layers(home, volume_id, [layer], "it is not served as a file")
+    size_bytes = qcow2.read_header(home.layer_path(layer)).size_bytes
     address = home.connection(name, size_bytes, read_only=is_copy)
-    path = home.config.mounts.serve(name, home.nbdfuse_source(name), read_only=is_copy)
+    path = home.config.mounts.serve(name, home.nbdfuse_arguments(name), read_only=is_copy)
     home.problems.clear(ProblemKind.HOST_FILE_NOT_SERVED, name)
     return address, path
 
@@ -36,18 +36,18 @@ def withdraw(home: Home, name: str) -> None:
     home.problems.clear(ProblemKind.HOST_FILE_NOT_SERVED, name)
 
 
-def end(home: Home) -> None:
+def end_processes(home: Home) -> None:
     """End all files of a home whose daemon has died, before a new daemon starts.
 
     Raises: BusyDriverError, if one cannot be ended.
     """
-    for _, name in _wanted(home):
-        home.config.mounts.end(name)
+    for _, name in _wanted_exports(home):
+        home.config.mounts.end_process(name)
 
 
-def match(home: Home) -> None:
+def serve_wanted_files(home: Home) -> None:
     """Serve every export that is to be a file; record a problem in ``home.problems`` for one that fails."""
-    for volume_id, name in _wanted(home):
+    for volume_id, name in _wanted_exports(home):
         try:
             serve(home, volume_id, name)
         except (OSError, ValueError, DriverError) as error:
@@ -55,11 +55,13 @@ def match(home: Home) -> None:
             home.problems.set(ProblemKind.HOST_FILE_NOT_SERVED, message, name)
 
 
-def problems(home: Home) -> list[str]:
+def unserved_file_problems(home: Home) -> list[str]:
     """Return a message for each file that is wanted and not served."""
     files = home.config.mounts
     unreported = [
-        name for _, name in _wanted(home) if not home.problems.has(ProblemKind.HOST_FILE_NOT_SERVED, name)
+        name
+        for _, name in _wanted_exports(home)
+        if not home.problems.has(ProblemKind.HOST_FILE_NOT_SERVED, name)
     ]
     return [
         f"{files.path(name)} is not served any more: connect it again as a file"
@@ -68,8 +70,8 @@ def problems(home: Home) -> list[str]:
     ]
 
 
-def _wanted(home: Home) -> list[tuple[str, str]]:
-    wanted = home.config.mounts.wanted()
+def _wanted_exports(home: Home) -> list[tuple[str, str]]:
+    wanted = home.config.mounts.wanted_exports()
     exports = [(volume.id, name) for volume in home.manifest.volumes.values() for name in
                (volume.id, *volume.exported)]  # fmt: skip
     return [(volume_id, name) for volume_id, name in exports if name in wanted]

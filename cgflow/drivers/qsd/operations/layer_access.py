@@ -23,33 +23,33 @@ from cgflow.drivers.qsd.home.problem_log import ProblemKind
 from cgflow.drivers.qsd.model import layer_tree
 from cgflow.drivers.qsd.model.records import VolumeRecord, layer_number
 from cgflow.drivers.qsd.qemu import qcow2
-from cgflow.drivers.qsd.qemu.block_graph import Opened
+from cgflow.drivers.qsd.qemu.block_graph import LayerToOpen
 from cgflow.errors import FinalDriverError
 
 
 def damaged_layers(home: Home, volume: VolumeRecord) -> dict[int, str]:
     """Return the layers of a volume that have lost data, each with a message such as "is gone"."""
-    found = {layer: _damage(home, volume, layer, below) for layer, below in volume.backing_of.items()}
+    found = {layer: _find_damage(home, volume, layer, below) for layer, below in volume.backing_of.items()}
     return {layer: damage for layer, damage in found.items() if damage is not None}
 
 
-def damage_of(home: Home, volume: VolumeRecord, layer: int) -> str | None:
+def layer_damage(home: Home, volume: VolumeRecord, layer: int) -> str | None:
     """Return what is wrong with a layer's file as a message, as in "is gone", or None if it is intact."""
-    return _damage(home, volume, layer, volume.backing_of[layer])
+    return _find_damage(home, volume, layer, volume.backing_of[layer])
 
 
-def _damage(home: Home, volume: VolumeRecord, layer: int, below: int | None) -> str | None:
-    path, sizes = home.path(layer), _sizes(volume, layer)
+def _find_damage(home: Home, volume: VolumeRecord, layer: int, below: int | None) -> str | None:
+    path, sizes = home.layer_path(layer), _allowed_disk_sizes(volume, layer)
     try:
         found = path.lstat()
         file = found.st_dev, found.st_ino
         if not stat.S_ISREG(found.st_mode):
             return "is not a file"
-        if home.has_open(layer, file) is False:
+        if home.has_file_open(layer, file) is False:
             return "was replaced: its daemon has another file open"
         state = (*file, found.st_size, found.st_ctime_ns, below, *sizes)
         if home.intact_states.get(layer) != state:
-            _refuse_contradiction(qcow2.check(path), below, *sizes)
+            _verify_header_against_manifest(qcow2.check_references(path), below, *sizes)
             home.intact_states[layer] = state
     except FileNotFoundError:
         return "is gone"
@@ -62,31 +62,31 @@ def _damage(home: Home, volume: VolumeRecord, layer: int, below: int | None) -> 
 
 def is_intact_overlay(home: Home, layer: int) -> bool:
     """Return whether a prepared overlay, which is not yet a layer of a volume, is intact."""
-    path = home.path(layer)
+    path = home.layer_path(layer)
     try:
         found = path.lstat()
-        qcow2.check(path)
+        qcow2.check_references(path)
     except (OSError, ValueError):
         return False
-    return home.has_open(layer, (found.st_dev, found.st_ino)) is not False
+    return home.has_file_open(layer, (found.st_dev, found.st_ino)) is not False
 
 
-def refuse_damaged(home: Home, volume_id: str, needed: Iterable[int], undone: str) -> None:
+def refuse_damaged_layers(home: Home, volume_id: str, needed: Iterable[int], undone: str) -> None:
     """Refuse an operation that needs these layers of a volume; ``undone`` says what was not done.
 
     Raises: FinalDriverError, if the file of one has lost data.
     """
     for layer in needed:
-        damage = damage_of(home, home.manifest.volumes[volume_id], layer)
+        damage = layer_damage(home, home.manifest.volumes[volume_id], layer)
         if damage is not None:
             raise FinalDriverError(
-                f"{home.path(layer)} {damage}, and volume {volume_id} or a snapshot of it reads through that "
-                f"file; {undone}. The volume can be read while its daemon runs: copy its content to another "
-                "volume, and delete it"
+                f"{home.layer_path(layer)} {damage}, and volume {volume_id} or a snapshot of it reads "
+                f"through that file; {undone}. The volume can be read while its daemon runs: copy its "
+                "content to another volume, and delete it"
             )
 
 
-def problems(home: Home) -> list[str]:
+def lost_data_problems(home: Home) -> list[str]:
     """Return a message for each volume that has lost data; never waits for other operations.
 
     A manifest names no layer before its file exists, and no longer names it when the file is removed. A
@@ -95,23 +95,23 @@ def problems(home: Home) -> list[str]:
     """
     if not any(damaged_layers(home, volume) for volume in home.manifest.volumes.values()):
         return []
-    return list(_problem_messages(home))
+    return list(_lost_data_messages(home))
 
 
-def _problem_messages(home: Home) -> Iterator[str]:
+def _lost_data_messages(home: Home) -> Iterator[str]:
     for volume in home.manifest.volumes.values():
         # A volume that cannot be served has a problem for that already.
         if home.problems.has(ProblemKind.VOLUME_NOT_SERVED, volume.id):
             continue
         for layer, damage in list(damaged_layers(home, volume).items())[:1]:
             yield (
-                f"volume {volume.id} has lost data: {home.path(layer)} {damage}, and the volume or a "
+                f"volume {volume.id} has lost data: {home.layer_path(layer)} {damage}, and the volume or a "
                 "snapshot of it reads through that file. The volume can be read while its daemon runs: copy "
                 "its content to another volume, and delete this one"
             )
 
 
-def _sizes(volume: VolumeRecord, layer: int) -> tuple[int, int | None]:
+def _allowed_disk_sizes(volume: VolumeRecord, layer: int) -> tuple[int, int | None]:
     """Return the smallest and the largest size that the disk of a layer may have, in bytes.
 
     The leaf has the size of the volume, and the layers below it have at most that size. A layer aside
@@ -122,7 +122,7 @@ def _sizes(volume: VolumeRecord, layer: int) -> tuple[int, int | None]:
     return volume.size_bytes if layer == volume.leaf else 0, volume.size_bytes
 
 
-def _refuse_contradiction(
+def _verify_header_against_manifest(
     header: qcow2.Header, below: int | None, least_bytes: int, most_bytes: int | None
 ) -> None:
     """Raises: ValueError, if a header contradicts the manifest.
@@ -138,34 +138,36 @@ def _refuse_contradiction(
         raise ValueError(f"has the backing file {named}, which is not recorded")
 
 
-def open_served(home: Home, volume_id: str) -> None:
+def open_needed_layers(home: Home, volume_id: str) -> None:
     """Open the closed layers of a volume that are to be open, except over a layer that has lost data.
 
     Raises: AmbiguousDriverError.
     """
     volume = home.manifest.volumes[volume_id]
-    missing = layers_to_open(volume, home.cloned, home.graph.nodes())
+    missing = missing_layers_to_open(volume, home.layers_being_cloned, home.graph.nodes())
     if missing:
         damaged = damaged_layers(home, volume).keys()
-        missing = [one for one in missing if damaged.isdisjoint(layer_tree.path(volume, one.layer))]
+        missing = [one for one in missing if damaged.isdisjoint(layer_tree.backing_chain(volume, one.layer))]
         for refusal in home.graph.open_all(missing).values():
             raise refusal
 
 
-def close_unserved(home: Home, volume_id: str) -> None:
+def close_unneeded_layers(home: Home, volume_id: str) -> None:
     """Close the open layers of a volume that need not be open. Raises: AmbiguousDriverError."""
     volume = home.manifest.volumes[volume_id]
     opened = home.graph.nodes().keys() & volume.backing_of.keys()
     # A layer has a higher number than its backing layer.
-    for layer in sorted(opened - layer_tree.layers_to_serve(volume, home.cloned), reverse=True):
+    for layer in sorted(opened - layer_tree.layers_to_serve(volume, home.layers_being_cloned), reverse=True):
         home.graph.close(layer)
 
 
-def layers_to_open(volume: VolumeRecord, cloned: set[int], opened: Iterable[int]) -> list[Opened]:
+def missing_layers_to_open(
+    volume: VolumeRecord, cloned: set[int], opened: Iterable[int]
+) -> list[LayerToOpen]:
     """Return the layers that are still to be opened, lower ones first."""
     wanted = layer_tree.layers_to_serve(volume, cloned) - set(opened)
     return [
-        Opened(layer, below, read_only=layer not in volume.writable)
+        LayerToOpen(layer, below, read_only=layer not in volume.writable_layers)
         for layer, below in volume.backing_of.items()
         if layer in wanted
     ]

@@ -12,7 +12,7 @@ the newest data. So the pivot is done only while no client is connected: the exp
 the pivot and restored after the new leaf is recorded. If anything dies in between, both layers have
 the same data. The copying before the pivot runs with the volume served, because until the pivot top
 has everything. If a client is connected, the hidden layer stays until a later cut puts a new leaf
-above (then it is a middle merge), or until a later sweep finds no client connected.
+above (then it is a middle merge), or until a later call finds no client connected.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from cgflow.drivers.qsd.home.problem_log import ProblemKind
 from cgflow.drivers.qsd.model import layer_tree
 from cgflow.drivers.qsd.model.records import Merge
 from cgflow.drivers.qsd.operations import layer_access
-from cgflow.drivers.qsd.operations.layer_access import close_unserved, open_served
+from cgflow.drivers.qsd.operations.layer_access import close_unneeded_layers, open_needed_layers
 from cgflow.drivers.qsd.qemu.block_jobs import merge_job_id
-from cgflow.drivers.qsd.qemu.qmp_client import CommandRefused, Events
+from cgflow.drivers.qsd.qemu.qmp_client import CommandRefused, EventQueue
 
 
-def sweep(home: Home, volume_id: str) -> None:
+def merge_hidden_layers(home: Home, volume_id: str) -> None:
     """Remove and merge all layers of a volume that may be, and return when done. The caller holds the home.
 
-    A merge that fails leaves its layer hidden and is recorded in ``home.problems``; the next sweep
+    A merge that fails leaves its layer hidden and is recorded in ``home.problems``; the next call
     retries it.
 
     Raises: AmbiguousDriverError, OSError.
@@ -41,7 +41,7 @@ def sweep(home: Home, volume_id: str) -> None:
     running = home.manifest.volumes[volume_id].merging
     if running is not None:
         with home.graph.client.listen() as events:
-            _await_job(home, volume_id, running, events)
+            _complete_job(home, volume_id, running, events)
     _remove_unneeded_layers(home, volume_id)
     refused: set[Merge] = set()
     while not home.config.stopping.is_set():
@@ -53,14 +53,14 @@ def sweep(home: Home, volume_id: str) -> None:
             # Nothing would gain from a merge: the volume has lost data, or cannot be served until it is
             # repaired.
             break
-        shared = home.shared(volume) if layer_tree.hidden_layers(volume) else set()
-        allowed = layer_tree.allowed_merges(volume, home.cloned, shared)
+        shared = home.shared_layers(volume) if layer_tree.hidden_layers(volume) else set()
+        allowed = layer_tree.allowed_merges(volume, home.layers_being_cloned, shared)
         merge = next((merge for merge in allowed if merge not in refused), None)
         if merge is None:
             break
-        if not _merge(home, volume_id, merge):
+        if not _run_merge(home, volume_id, merge):
             refused.add(merge)
-    close_unserved(home, volume_id)
+    close_unneeded_layers(home, volume_id)
     if not refused:
         home.problems.clear(ProblemKind.MERGE_FAILED, volume_id)
 
@@ -76,12 +76,12 @@ def interrupt(home: Home, volume_id: str) -> None:
     with home.graph.client.listen() as events:
         # The job may be past cancelling or have ended: its status shows which is true.
         with suppress(CommandRefused):
-            home.graph.jobs.control("job-cancel", merge_job_id(merge))
-        home.graph.jobs.wait(merge_job_id(merge), ("concluded",), events)
-    _conclude(home, volume_id, merge)
+            home.graph.jobs.send_job_command("job-cancel", merge_job_id(merge))
+        home.graph.jobs.wait_for_status(merge_job_id(merge), ("concluded",), events)
+    _record_outcome(home, volume_id, merge)
 
 
-def settle(home: Home, volume_id: str) -> None:
+def recover(home: Home, volume_id: str) -> None:
     """Conclude a merge that was in progress when a process died, except a harmless one that is running.
 
     Raises: AmbiguousDriverError, OSError.
@@ -91,7 +91,7 @@ def settle(home: Home, volume_id: str) -> None:
         return
     status = home.graph.jobs.all().get(merge_job_id(merge), {}).get("status")
     if status in (None, "concluded"):
-        _conclude(home, volume_id, merge)
+        _record_outcome(home, volume_id, merge)
     elif merge.active:
         interrupt(home, volume_id)
 
@@ -99,7 +99,7 @@ def settle(home: Home, volume_id: str) -> None:
 def _remove_unneeded_layers(home: Home, volume_id: str) -> None:
     """Remove the layers aside that nothing needs."""
     volume = home.manifest.volumes[volume_id]
-    left = layer_tree.without_unneeded_layers(volume, home.cloned)
+    left = layer_tree.volume_without_unneeded_layers(volume, home.layers_being_cloned)
     dropped = sorted(volume.aside.keys() - left.aside.keys(), reverse=True)
     if not dropped:
         return
@@ -110,66 +110,66 @@ def _remove_unneeded_layers(home: Home, volume_id: str) -> None:
         if layer in opened:
             home.graph.close(layer)
     home.trace("drop:after-close")
-    home.remove_files(*dropped)
+    home.remove_layer_files(*dropped)
 
 
-def _merge(home: Home, volume_id: str, merge: Merge) -> bool:
+def _run_merge(home: Home, volume_id: str, merge: Merge) -> bool:
     graph, volume = home.graph, home.manifest.volumes[volume_id]
-    home.refuse_shared(merge.base)
+    home.refuse_write_to_shared_layer(merge.base)
     if merge.active:
-        if not graph.detach(volume_id, only_if_idle=True):
+        if not graph.remove_export(volume_id, only_if_idle=True):
             return False
-        graph.attach(volume_id, volume.leaf, writable=True)
+        graph.add_export(volume_id, volume.leaf, writable=True)
     home.save(home.manifest.with_volume(replace(volume, merging=merge)), releasing=True)
     home.trace("merge:after-intent")
-    open_served(home, volume_id)
+    open_needed_layers(home, volume_id)
     with graph.client.listen() as events:
         try:
-            graph.jobs.merge(merge, layer_tree.merge_root(volume, merge.top))
+            graph.jobs.start_merge(merge, layer_tree.topmost_reader(volume, merge.top))
         except CommandRefused as refusal:
             home.save(home.manifest.with_volume(volume), releasing=True)
             _record_failure(home, volume_id, refusal.reason)
             return False
         home.trace("merge:after-start")
-        return _await_job(home, volume_id, merge, events)
+        return _complete_job(home, volume_id, merge, events)
 
 
-def _await_job(home: Home, volume_id: str, merge: Merge, events: Events) -> bool:
+def _complete_job(home: Home, volume_id: str, merge: Merge, events: EventQueue) -> bool:
     graph = home.graph
-    if graph.jobs.wait(merge_job_id(merge), ("ready", "concluded"), events) == "ready":
+    if graph.jobs.wait_for_status(merge_job_id(merge), ("ready", "concluded"), events) == "ready":
         home.trace("merge:after-ready")
-        if graph.detach(volume_id, only_if_idle=True):
+        if graph.remove_export(volume_id, only_if_idle=True):
             home.trace("merge:after-detach")
-            graph.jobs.control("job-complete", merge_job_id(merge))
+            graph.jobs.send_job_command("job-complete", merge_job_id(merge))
         else:
-            graph.jobs.control("job-cancel", merge_job_id(merge))
-        graph.jobs.wait(merge_job_id(merge), ("concluded",), events)
+            graph.jobs.send_job_command("job-cancel", merge_job_id(merge))
+        graph.jobs.wait_for_status(merge_job_id(merge), ("concluded",), events)
     home.trace("merge:after-job")
-    return _conclude(home, volume_id, merge)
+    return _record_outcome(home, volume_id, merge)
 
 
-def _conclude(home: Home, volume_id: str, merge: Merge) -> bool:
+def _record_outcome(home: Home, volume_id: str, merge: Merge) -> bool:
     """Record the outcome of a merge whose job is over, then clean up after it."""
     graph, volume = home.graph, home.manifest.volumes[volume_id]
     job = graph.jobs.all().get(merge_job_id(merge))
     is_done = job is not None and "error" not in job
     if is_done and not merge.active:
         # Flush first: the file of top is about to be removed, so base must hold everything durably.
-        graph.forget()
+        graph.discard_cached_nodes()
         graph.flush(merge.base)
         home.trace("merge:after-flush")
-    after = layer_tree.merged(volume, merge) if is_done else replace(volume, merging=None)
+    after = layer_tree.volume_after_merge(volume, merge) if is_done else replace(volume, merging=None)
     home.save(home.manifest.with_volume(after), releasing=True)
     home.trace("merge:after-record")
     if job is not None:
-        graph.jobs.control("job-dismiss", merge_job_id(merge))
+        graph.jobs.send_job_command("job-dismiss", merge_job_id(merge))
     if is_done:
         graph.close(merge.top)
         home.trace("merge:after-close")
     if volume_id not in graph.exports():
-        graph.attach(volume_id, after.leaf, writable=True)
+        graph.add_export(volume_id, after.leaf, writable=True)
     if is_done:
-        home.remove_files(merge.top)
+        home.remove_layer_files(merge.top)
     _record_failure(home, volume_id, "" if job is None else str(job.get("error", "")))
     return is_done
 

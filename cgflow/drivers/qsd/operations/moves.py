@@ -21,9 +21,9 @@ from cgflow.drivers.common.fsync import fsync_folder
 from cgflow.drivers.qsd.home.home import Home, oserror_as_final_error
 from cgflow.drivers.qsd.model.records import Cut, Manifest, OutgoingMove, VolumeRecord, file_name
 from cgflow.drivers.qsd.operations import flatten, layer_access, merge
-from cgflow.drivers.qsd.operations.recovery import hold_both_settled, match
-from cgflow.drivers.qsd.operations.snapshots import refuse_restoring
-from cgflow.drivers.qsd.operations.volumes import refuse_cloned
+from cgflow.drivers.qsd.operations.recovery import lock_and_recover_both, match_daemon_to_manifest
+from cgflow.drivers.qsd.operations.snapshots import refuse_unfinished_restore
+from cgflow.drivers.qsd.operations.volumes import refuse_volume_being_cloned
 from cgflow.drivers.qsd.qemu import qcow2
 from cgflow.drivers.qsd.qemu.block_graph import BlockGraph
 from cgflow.errors import BusyDriverError, FinalDriverError
@@ -35,18 +35,18 @@ def move(source: Home, target: Home, volume_id: str) -> None:
     Raises: BusyDriverError, while a client is connected to it or to a snapshot of it; FinalDriverError,
     if there is no such volume; DriverError.
     """
-    with hold_both_settled(source, target) as (here, _):
-        _refuse_elsewhere(source, target, volume_id)
-        _refuse_elsewhere(target, source, volume_id)
+    with lock_and_recover_both(source, target) as (here, _):
+        _refuse_unfinished_move_to_third_home(source, target, volume_id)
+        _refuse_unfinished_move_to_third_home(target, source, volume_id)
         if volume_id in target.manifest.leaving:
             finish(target, source, volume_id)
-            match(source)
+            match_daemon_to_manifest(source)
         if volume_id not in source.manifest.leaving:
             if volume_id in target.manifest.volumes:
                 return
             _record_departure(source, target, here, volume_id)
         finish(source, target, volume_id)
-        match(target)
+        match_daemon_to_manifest(target)
         target.trace("move:after-open")
 
 
@@ -55,31 +55,31 @@ def finish(source: Home, target: Home, volume_id: str) -> None:
     leaving = source.manifest.leaving[volume_id]
     if volume_id not in target.manifest.volumes:
         for here, there in leaving.files.items():
-            if source.path(here).exists():
-                source.path(here).rename(target.path(there))
+            if source.layer_path(here).exists():
+                source.layer_path(here).rename(target.layer_path(there))
             source.trace("move:after-rename")
-        shared = target.shared(leaving.volume)
+        shared = target.shared_layers(leaving.volume)
         for layer, below in leaving.volume.backing_of.items():
             # The name in the file is informative: the daemon gets the backing layer from the manifest.
             if below is not None and layer not in shared:
-                qcow2.name_backing(target.path(layer), file_name(below))
+                qcow2.set_backing_file_name(target.layer_path(layer), file_name(below))
         fsync_folder(target.folder)
         fsync_folder(source.folder)
         source.trace("move:after-files")
-        target.save(_with_arrived(target.manifest, leaving), releasing=True)
+        target.save(_manifest_with_arrived_volume(target.manifest, leaving), releasing=True)
         source.trace("move:after-record")
     left = {key: move for key, move in source.manifest.leaving.items() if key != volume_id}
     source.save(replace(source.manifest, leaving=left), releasing=True)
     source.trace("move:after-forget")
 
 
-def release(target: Home, volume_id: str) -> None:
+def release_reserved_layers(target: Home, volume_id: str) -> None:
     """Release the layer numbers reserved for a volume that will not arrive. Raises: OSError."""
     left = {key: layers for key, layers in target.manifest.arriving.items() if key != volume_id}
     target.save(replace(target.manifest, arriving=left), releasing=True)
 
 
-def _refuse_elsewhere(one: Home, other: Home, volume_id: str) -> None:
+def _refuse_unfinished_move_to_third_home(one: Home, other: Home, volume_id: str) -> None:
     """Raises: FinalDriverError, if a move of the volume from one home to a third is unfinished."""
     leaving = one.manifest.leaving.get(volume_id)
     if leaving is not None and leaving.to != other.id:
@@ -92,25 +92,27 @@ def _record_departure(source: Home, target: Home, graph: BlockGraph, volume_id: 
     """Close a volume and record that it is leaving. Raises: DriverError, and it has not left."""
     if volume_id not in source.manifest.volumes:
         raise FinalDriverError(f"there is no volume {volume_id} in {source.id}")
-    refuse_restoring(source.manifest.volumes[volume_id])
+    refuse_unfinished_restore(source.manifest.volumes[volume_id])
     merge.interrupt(source, volume_id)
     flatten.interrupt(source, volume_id)
     volume = source.manifest.volumes[volume_id]
-    refuse_cloned(source, volume)
-    layer_access.refuse_damaged(source, volume_id, volume.backing_of, "it was not moved")
+    refuse_volume_being_cloned(source, volume)
+    layer_access.refuse_damaged_layers(source, volume_id, volume.backing_of, "it was not moved")
     layers = sorted({*volume.backing_of, *(overlay.layer for overlay in volume.pending.values())})
-    numbers = dict(zip(layers, range(target.new_layer(), target.new_layer() + len(layers)), strict=True))
+    numbers = dict(
+        zip(layers, range(target.next_layer_number(), target.next_layer_number() + len(layers)), strict=True)
+    )
     with oserror_as_final_error(f"room for volume {volume_id} in {target.id} could not be recorded"):
         target.save(
             replace(
                 target.manifest,
-                next_layer=target.new_layer() + len(layers),
+                next_layer=target.next_layer_number() + len(layers),
                 arriving={**target.manifest.arriving, volume_id: tuple(numbers.values())},
             )
         )
     target.trace("move:after-arriving")
     try:
-        _withdraw(graph, volume)
+        _withdraw_exports(graph, volume)
         source.trace("move:after-detach")
         opened = graph.nodes()
         for layer in reversed(layers):
@@ -118,32 +120,36 @@ def _record_departure(source: Home, target: Home, graph: BlockGraph, volume_id: 
                 graph.close(layer)
         source.trace("move:after-close")
         with oserror_as_final_error(f"the move of volume {volume_id} could not be recorded"):
-            source.save(_with_leaving(source.manifest, target.id, volume, numbers), releasing=True)
+            source.save(
+                _manifest_with_outgoing_move(source.manifest, target.id, volume, numbers), releasing=True
+            )
     except (BusyDriverError, FinalDriverError):
-        match(source)
-        release(target, volume_id)
+        match_daemon_to_manifest(source)
+        release_reserved_layers(target, volume_id)
         raise
     source.trace("move:after-leaving")
 
 
-def _withdraw(graph: BlockGraph, volume: VolumeRecord) -> None:
+def _withdraw_exports(graph: BlockGraph, volume: VolumeRecord) -> None:
     """Raises: BusyDriverError, if a client is connected; some exports may be withdrawn then."""
     exports = graph.exports()
     for name in (volume.id, *volume.exported):
-        if name in exports and not graph.detach(name, only_if_idle=True):
+        if name in exports and not graph.remove_export(name, only_if_idle=True):
             raise BusyDriverError(
                 f"volume {volume.id} cannot be moved while a client is connected to {name}: "
                 "disconnect that client, or unmount the file, then retry"
             )
 
 
-def _with_leaving(manifest: Manifest, to: str, volume: VolumeRecord, numbers: Mapping[int, int]) -> Manifest:
-    moved = {cut_id: _cut_of(cut, volume, is_in=True) for cut_id, cut in manifest.cuts.items()}
-    stay = {cut_id: _cut_of(cut, volume, is_in=False) for cut_id, cut in manifest.cuts.items()}
+def _manifest_with_outgoing_move(
+    manifest: Manifest, to: str, volume: VolumeRecord, numbers: Mapping[int, int]
+) -> Manifest:
+    moved = {cut_id: _filter_cut_members(cut, volume, is_in=True) for cut_id, cut in manifest.cuts.items()}
+    stay = {cut_id: _filter_cut_members(cut, volume, is_in=False) for cut_id, cut in manifest.cuts.items()}
     leaving = OutgoingMove(
         to=to,
         files=dict(numbers),
-        volume=_renumbered(volume, numbers),
+        volume=_renumber_layers(volume, numbers),
         cuts={cut_id: cut for cut_id, cut in moved.items() if cut.members},
     )
     return replace(
@@ -153,7 +159,7 @@ def _with_leaving(manifest: Manifest, to: str, volume: VolumeRecord, numbers: Ma
     )
 
 
-def _with_arrived(manifest: Manifest, leaving: OutgoingMove) -> Manifest:
+def _manifest_with_arrived_volume(manifest: Manifest, leaving: OutgoingMove) -> Manifest:
     cuts = dict(manifest.cuts)
     for cut_id, cut in leaving.cuts.items():
         known = cuts.get(cut_id, cut)
@@ -162,12 +168,12 @@ def _with_arrived(manifest: Manifest, leaving: OutgoingMove) -> Manifest:
     return replace(manifest.with_volume(leaving.volume), cuts=cuts, arriving=arriving)
 
 
-def _cut_of(cut: Cut, volume: VolumeRecord, *, is_in: bool) -> Cut:
+def _filter_cut_members(cut: Cut, volume: VolumeRecord, *, is_in: bool) -> Cut:
     """Return a cut with only those members that are, or are not, snapshots of a volume."""
     return replace(cut, members=tuple(key for key in cut.members if (key in volume.bound) == is_in))
 
 
-def _renumbered(volume: VolumeRecord, numbers: Mapping[int, int]) -> VolumeRecord:
+def _renumber_layers(volume: VolumeRecord, numbers: Mapping[int, int]) -> VolumeRecord:
     return replace(
         volume,
         chain=tuple(numbers[layer] for layer in volume.chain),

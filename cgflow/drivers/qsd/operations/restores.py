@@ -15,9 +15,9 @@ from cgflow.drivers.qsd.home.problem_log import ProblemKind
 from cgflow.drivers.qsd.model import layer_tree
 from cgflow.drivers.qsd.model.records import file_name
 from cgflow.drivers.qsd.operations import flatten, layer_access, merge
-from cgflow.drivers.qsd.operations.layer_access import open_served
-from cgflow.drivers.qsd.operations.recovery import hold_settled
-from cgflow.drivers.qsd.operations.snapshots import frozen_layer, refuse_restoring
+from cgflow.drivers.qsd.operations.layer_access import open_needed_layers
+from cgflow.drivers.qsd.operations.recovery import lock_and_recover
+from cgflow.drivers.qsd.operations.snapshots import frozen_layer, refuse_unfinished_restore
 from cgflow.drivers.qsd.qemu import qcow2
 from cgflow.drivers.qsd.qemu.block_graph import BlockGraph
 from cgflow.errors import BusyDriverError, FinalDriverError
@@ -31,8 +31,8 @@ def restore(home: Home, restore_id: str, snapshots: Mapping[str, str]) -> None:
     Raises: BusyDriverError, while a client is connected to one; FinalDriverError, if there is no such
     snapshot, it is larger than its volume, or the disk is full; DriverError.
     """
-    with hold_settled(home) as graph:
-        kept = layer_tree.unfinished_restore(home.manifest, restore_id)
+    with lock_and_recover(home) as graph:
+        kept = layer_tree.snapshots_of_unfinished_restore(home.manifest, restore_id)
         if kept == snapshots:
             return
         if kept:
@@ -40,25 +40,26 @@ def restore(home: Home, restore_id: str, snapshots: Mapping[str, str]) -> None:
                 f"restore {restore_id} was made from other snapshots: {sorted(kept.values())}"
             )
         for volume_id, snapshot_id in snapshots.items():
-            merge.interrupt(home, _refuse_unfit(home, volume_id, snapshot_id))
+            _refuse_unrestorable(home, volume_id, snapshot_id)
+            merge.interrupt(home, volume_id)
             flatten.interrupt(home, volume_id)
         with oserror_as_final_error(f"restore {restore_id} could not be prepared"):
             overlays = _write_overlays(home, snapshots)
         home.trace("restore:after-files")
         try:
-            _withdraw(graph, list(snapshots))
+            _withdraw_exports(graph, list(snapshots))
             home.trace("restore:after-detach")
             with oserror_as_final_error(f"restore {restore_id} could not be recorded"):
-                home.save(layer_tree.after_restore(home.manifest, restore_id, snapshots, overlays))
+                home.save(layer_tree.manifest_after_restore(home.manifest, restore_id, snapshots, overlays))
         except (BusyDriverError, FinalDriverError):
-            _serve(home, graph, snapshots)
-            home.remove_files(*overlays.values())
+            _export_open_leaves(home, graph, snapshots)
+            home.remove_layer_files(*overlays.values())
             raise
         home.trace("restore:after-record")
         for volume_id in snapshots:
-            open_served(home, volume_id)
+            open_needed_layers(home, volume_id)
         home.trace("restore:after-open")
-        _serve(home, graph, snapshots)
+        _export_open_leaves(home, graph, snapshots)
         home.trace("restore:after-attach")
 
 
@@ -67,8 +68,8 @@ def undo(home: Home, restore_id: str) -> None:
 
     Raises: DriverError.
     """
-    with hold_settled(home) as graph:
-        volumes = list(layer_tree.unfinished_restore(home.manifest, restore_id))
+    with lock_and_recover(home) as graph:
+        volumes = list(layer_tree.snapshots_of_unfinished_restore(home.manifest, restore_id))
         exports = graph.exports()
         for volume_id in volumes:
             merge.interrupt(home, volume_id)
@@ -76,20 +77,20 @@ def undo(home: Home, restore_id: str) -> None:
             home.config.mounts.remove(volume_id)
             # A volume that could not be served can still be undone.
             if volume_id in exports:
-                graph.detach(volume_id)
+                graph.remove_export(volume_id)
         home.trace("undo:after-detach")
         overlays = [home.manifest.volumes[volume_id].leaf for volume_id in volumes]
-        home.save(layer_tree.after_undo(home.manifest, restore_id), releasing=True)
+        home.save(layer_tree.manifest_after_undo_restore(home.manifest, restore_id), releasing=True)
         home.trace("undo:after-record")
         opened = graph.nodes()
         for layer in overlays:
             if layer in opened:
                 graph.close(layer)
         home.trace("undo:after-close")
-        home.remove_files(*overlays)
-        _serve(home, graph, volumes)
+        home.remove_layer_files(*overlays)
+        _export_open_leaves(home, graph, volumes)
         for volume_id in volumes:
-            merge.sweep(home, volume_id)
+            merge.merge_hidden_layers(home, volume_id)
 
 
 def finish(home: Home, restore_id: str, volumes: list[str]) -> None:
@@ -97,60 +98,59 @@ def finish(home: Home, restore_id: str, volumes: list[str]) -> None:
 
     Raises: DriverError.
     """
-    with hold_settled(home):
-        home.save(layer_tree.after_finish(home.manifest, restore_id), releasing=True)
+    with lock_and_recover(home):
+        home.save(layer_tree.manifest_after_finish_restore(home.manifest, restore_id), releasing=True)
         home.trace("finish:after-record")
         for volume_id in volumes:
             if volume_id in home.manifest.volumes:
-                merge.sweep(home, volume_id)
+                merge.merge_hidden_layers(home, volume_id)
 
 
-def _refuse_unfit(home: Home, volume_id: str, snapshot_id: str) -> str:
-    """Return the volume's id. Raises: FinalDriverError, if it cannot be restored to that snapshot."""
+def _refuse_unrestorable(home: Home, volume_id: str, snapshot_id: str) -> None:
+    """Raises: FinalDriverError, if a volume cannot be restored to that snapshot."""
     volume, layer = frozen_layer(home, volume_id, snapshot_id)
-    refuse_restoring(volume)
+    refuse_unfinished_restore(volume)
     if volume.leaf in home.graph.nodes():
         # A layer that the daemon can still read must not be closed. A volume that is not open loses nothing.
-        layer_access.refuse_damaged(home, volume_id, volume.backing_of, "nothing was restored")
-    size = qcow2.read_header(home.path(layer)).size_bytes
+        layer_access.refuse_damaged_layers(home, volume_id, volume.backing_of, "nothing was restored")
+    size = qcow2.read_header(home.layer_path(layer)).size_bytes
     if size > volume.size_bytes:
         raise FinalDriverError(
             f"snapshot {snapshot_id} of {size} bytes is larger than volume {volume_id} "
             f"of {volume.size_bytes} bytes: extend the volume first"
         )
-    return volume_id
 
 
 def _write_overlays(home: Home, snapshots: Mapping[str, str]) -> dict[str, int]:
     """Write an empty overlay for each volume. Raises: OSError, and none is left."""
     overlays: dict[str, int] = {}
     try:
-        for layer, (volume_id, snapshot_id) in enumerate(snapshots.items(), start=home.new_layer()):
+        for layer, (volume_id, snapshot_id) in enumerate(snapshots.items(), start=home.next_layer_number()):
             volume = home.manifest.volumes[volume_id]
-            qcow2.create(home.path(layer), volume.size_bytes, file_name(volume.bound[snapshot_id]))
+            qcow2.create(home.layer_path(layer), volume.size_bytes, file_name(volume.bound[snapshot_id]))
             overlays[volume_id] = layer
     except OSError:
-        home.remove_files(*overlays.values())
+        home.remove_layer_files(*overlays.values())
         raise
     return overlays
 
 
-def _withdraw(graph: BlockGraph, volumes: list[str]) -> None:
+def _withdraw_exports(graph: BlockGraph, volumes: list[str]) -> None:
     """Raises: BusyDriverError, if a client is connected to one; some may be withdrawn then."""
     exports = graph.exports()
     for volume_id in volumes:
-        if volume_id in exports and not graph.detach(volume_id, only_if_idle=True):
+        if volume_id in exports and not graph.remove_export(volume_id, only_if_idle=True):
             raise BusyDriverError(
                 f"volume {volume_id} cannot be restored while a client is connected: "
                 "disconnect that client, or unmount the file, then retry"
             )
 
 
-def _serve(home: Home, graph: BlockGraph, volumes: Mapping[str, str] | list[str]) -> None:
+def _export_open_leaves(home: Home, graph: BlockGraph, volumes: Mapping[str, str] | list[str]) -> None:
     """Export the leaves that are open; one that has lost a layer cannot be open."""
     exports, opened = graph.exports(), graph.nodes()
     for volume_id in volumes:
         leaf = home.manifest.volumes[volume_id].leaf
         if volume_id not in exports and leaf in opened:
-            graph.attach(volume_id, leaf, writable=True)
+            graph.add_export(volume_id, leaf, writable=True)
             home.problems.clear(ProblemKind.VOLUME_NOT_SERVED, volume_id)

@@ -16,8 +16,8 @@ from cgflow.drivers.qsd.home.problem_log import ProblemKind
 from cgflow.drivers.qsd.model import layer_tree
 from cgflow.drivers.qsd.model.records import Cut, PreparedOverlay, VolumeRecord, file_name, node_name
 from cgflow.drivers.qsd.operations import layer_access, merge
-from cgflow.drivers.qsd.operations.layer_access import open_served
-from cgflow.drivers.qsd.operations.recovery import hold_settled
+from cgflow.drivers.qsd.operations.layer_access import open_needed_layers
+from cgflow.drivers.qsd.operations.recovery import lock_and_recover
 from cgflow.drivers.qsd.qemu import qcow2
 from cgflow.drivers.qsd.qemu.block_graph import BlockGraph
 from cgflow.drivers.qsd.qemu.qmp_client import CommandRefused
@@ -34,12 +34,12 @@ def prepare(home: Home, volume_id: str, snapshot_id: str, cgsnapshot_id: str) ->
 
     Raises: FinalDriverError, if the volume is unknown or the disk is full; DriverError.
     """
-    with hold_settled(home) as graph:
-        volume = _volume(home, volume_id)
+    with lock_and_recover(home) as graph:
+        volume = _get_volume(home, volume_id)
         if snapshot_id in volume.bound or snapshot_id in volume.pending:
             return
-        refuse_restoring(volume)
-        _refuse_at_limit(home, volume)
+        refuse_unfinished_restore(volume)
+        _refuse_at_chain_limit(home, volume)
         _prepare_overlay(home, graph, volume, snapshot_id, cgsnapshot_id)
 
 
@@ -51,19 +51,19 @@ def cut(home: Home, cgsnapshot_id: str, members: dict[str, str]) -> JSON:
     Raises: FinalDriverError, if a member is not prepared or the daemon refused the transaction;
     AmbiguousDriverError, if the answer was lost, now or earlier.
     """
-    with hold_settled(home) as graph:
+    with lock_and_recover(home) as graph:
         known = home.manifest.cuts.get(cgsnapshot_id)
         if known is not None:
-            return _evidence(cgsnapshot_id, known)
+            return _evidence_of_cut(cgsnapshot_id, known)
         for volume_id, snapshot_id in members.items():
-            refuse_restoring(_volume(home, volume_id))
-            if snapshot_id not in _volume(home, volume_id).pending:
+            refuse_unfinished_restore(_get_volume(home, volume_id))
+            if snapshot_id not in _get_volume(home, volume_id).pending:
                 raise FinalDriverError(
                     f"snapshot {snapshot_id} of volume {volume_id} is not prepared; nothing was cut"
                 )
             merge.interrupt(home, volume_id)
             _replace_overlay_if_stale(home, graph, volume_id, snapshot_id)
-            layer_access.refuse_damaged(
+            layer_access.refuse_damaged_layers(
                 home, volume_id, home.manifest.volumes[volume_id].backing_of, "nothing was cut"
             )
         with oserror_as_final_error(f"the cut of {cgsnapshot_id} could not be begun"):
@@ -71,16 +71,16 @@ def cut(home: Home, cgsnapshot_id: str, members: dict[str, str]) -> JSON:
         volumes = home.manifest.volumes
         overlays = [(volumes[v].leaf, volumes[v].pending[s].layer) for v, s in members.items()]
         home.trace("cut:before-transaction")
-        began = CutTimer.now()
+        began = CutTimer.start()
         try:
             graph.cut(overlays)
         except CommandRefused as refusal:
-            home.save(layer_tree.without_intent(home.manifest, cgsnapshot_id), releasing=True)
+            home.save(layer_tree.manifest_without_cut_intent(home.manifest, cgsnapshot_id), releasing=True)
             raise FinalDriverError(f"no member of {cgsnapshot_id} was cut: {refusal.reason}") from refusal
         cut_evidence = evidence(MECHANISM, len(members), began)
         home.trace("cut:after-transaction")
         done = Cut(members=tuple(sorted(members.values())), evidence=cut_evidence)
-        home.save(layer_tree.after_cut(home.manifest, cgsnapshot_id, done), releasing=True)
+        home.save(layer_tree.manifest_after_cut(home.manifest, cgsnapshot_id, done), releasing=True)
         home.trace("cut:after-record")
         return cut_evidence
 
@@ -90,16 +90,16 @@ def verify(home: Home, volume_id: str, snapshot_id: str) -> JSON:
 
     Raises: FinalDriverError, if there is no such snapshot; DriverError.
     """
-    with hold_settled(home) as graph:
+    with lock_and_recover(home) as graph:
         volume, layer = frozen_layer(home, volume_id, snapshot_id)
         nodes = graph.nodes()
-        size = qcow2.read_header(home.path(layer)).size_bytes
+        size = qcow2.read_header(home.layer_path(layer)).size_bytes
         is_frozen = layer in volume.aside or any(node.backing == layer for node in nodes.values())
         if home.problems.has(ProblemKind.VOLUME_NOT_SERVED, volume_id):
             # The layers above it cannot be opened, so nothing can be written through them.
             is_frozen = is_frozen or layer in volume.backing_of.values()
         is_open = layer in nodes and nodes[layer].size_bytes == size
-        is_closed = layer not in layer_tree.layers_to_serve(volume, home.cloned)
+        is_closed = layer not in layer_tree.layers_to_serve(volume, home.layers_being_cloned)
         if not (is_open or is_closed) or not is_frozen or layer == volume.leaf:
             raise FinalDriverError(
                 f"layer {layer} of snapshot {snapshot_id} in {home.folder} is not a frozen layer"
@@ -112,7 +112,7 @@ def export(home: Home, volume_id: str, snapshot_id: str) -> None:
 
     Raises: FinalDriverError, if there is no such snapshot; DriverError.
     """
-    with hold_settled(home) as graph:
+    with lock_and_recover(home) as graph:
         volume, layer = frozen_layer(home, volume_id, snapshot_id)
         if snapshot_id in volume.exported:
             return
@@ -122,8 +122,8 @@ def export(home: Home, volume_id: str, snapshot_id: str) -> None:
             exported = (*volume.exported, snapshot_id)
             home.save(home.manifest.with_volume(replace(volume, exported=exported)))
         home.trace("export:after-manifest")
-        open_served(home, volume_id)
-        graph.attach(snapshot_id, layer, writable=False)
+        open_needed_layers(home, volume_id)
+        graph.add_export(snapshot_id, layer, writable=False)
         home.trace("export:after-attach")
 
 
@@ -132,17 +132,17 @@ def unexport(home: Home, volume_id: str, snapshot_id: str) -> None:
 
     Raises: DriverError.
     """
-    with hold_settled(home) as graph:
+    with lock_and_recover(home) as graph:
         volume = home.manifest.volumes.get(volume_id)
         if volume is None or snapshot_id not in volume.exported:
             return
-        _withdraw(home, graph, volume, snapshot_id)
-        merge.sweep(home, volume_id)
+        _withdraw_export(home, graph, volume, snapshot_id)
+        merge.merge_hidden_layers(home, volume_id)
 
 
 def delete(home: Home, volume_id: str, snapshot_id: str) -> None:
     """Remove a snapshot in any state. No such snapshot is success. Raises: DriverError."""
-    with hold_settled(home) as graph:
+    with lock_and_recover(home) as graph:
         volume = home.manifest.volumes.get(volume_id)
         if volume is None:
             return
@@ -151,22 +151,26 @@ def delete(home: Home, volume_id: str, snapshot_id: str) -> None:
             if overlay in graph.nodes():
                 graph.close(overlay)
             home.trace("delete:after-close")
-            home.save(layer_tree.without_snapshot(home.manifest, volume_id, snapshot_id), releasing=True)
+            home.save(
+                layer_tree.manifest_without_snapshot(home.manifest, volume_id, snapshot_id), releasing=True
+            )
             home.trace("delete:after-record")
-            home.remove_files(overlay)
+            home.remove_layer_files(overlay)
         elif snapshot_id in volume.bound:
             if snapshot_id in volume.exported:
-                _withdraw(home, graph, volume, snapshot_id)
-            home.save(layer_tree.without_snapshot(home.manifest, volume_id, snapshot_id), releasing=True)
+                _withdraw_export(home, graph, volume, snapshot_id)
+            home.save(
+                layer_tree.manifest_without_snapshot(home.manifest, volume_id, snapshot_id), releasing=True
+            )
             home.trace("delete:after-record")
-        merge.sweep(home, volume_id)
+        merge.merge_hidden_layers(home, volume_id)
 
 
-def _withdraw(home: Home, graph: BlockGraph, volume: VolumeRecord, snapshot_id: str) -> None:
+def _withdraw_export(home: Home, graph: BlockGraph, volume: VolumeRecord, snapshot_id: str) -> None:
     home.config.mounts.remove(snapshot_id)
     # A snapshot of a volume that could not be served must still be removable.
     if snapshot_id in graph.exports():
-        graph.detach(snapshot_id)
+        graph.remove_export(snapshot_id)
     home.trace("unexport:after-detach")
     left = tuple(key for key in volume.exported if key != snapshot_id)
     home.save(home.manifest.with_volume(replace(volume, exported=left)), releasing=True)
@@ -176,9 +180,9 @@ def _prepare_overlay(
     home: Home, graph: BlockGraph, volume: VolumeRecord, snapshot_id: str, cgsnapshot_id: str
 ) -> None:
     """Write an overlay for the leaf, record it as pending and open it, without backing until the cut."""
-    layer = home.new_layer()
+    layer = home.next_layer_number()
     with oserror_as_final_error(f"snapshot {snapshot_id} could not be prepared"):
-        qcow2.create(home.path(layer), volume.size_bytes, file_name(volume.leaf))
+        qcow2.create(home.layer_path(layer), volume.size_bytes, file_name(volume.leaf))
         home.trace("prepare:after-file")
         overlay = PreparedOverlay(
             layer, over=volume.leaf, size_bytes=volume.size_bytes, cgsnapshot_id=cgsnapshot_id
@@ -187,7 +191,7 @@ def _prepare_overlay(
         try:
             home.save(replace(home.manifest, next_layer=layer + 1).with_volume(prepared))
         except OSError:
-            home.remove_files(layer)
+            home.remove_layer_files(layer)
             raise
     home.trace("prepare:after-manifest")
     graph.open(layer)
@@ -204,10 +208,10 @@ def _replace_overlay_if_stale(home: Home, graph: BlockGraph, volume_id: str, sna
     _prepare_overlay(home, graph, volume, snapshot_id, overlay.cgsnapshot_id)
     if overlay.layer in graph.nodes():
         graph.close(overlay.layer)
-    home.remove_files(overlay.layer)
+    home.remove_layer_files(overlay.layer)
 
 
-def refuse_restoring(volume: VolumeRecord) -> None:
+def refuse_unfinished_restore(volume: VolumeRecord) -> None:
     """Raises: FinalDriverError, while a restore of the volume is unfinished."""
     if volume.kept is not None:
         raise FinalDriverError(
@@ -215,7 +219,7 @@ def refuse_restoring(volume: VolumeRecord) -> None:
         )
 
 
-def _volume(home: Home, volume_id: str) -> VolumeRecord:
+def _get_volume(home: Home, volume_id: str) -> VolumeRecord:
     try:
         return home.manifest.volumes[volume_id]
     except KeyError:
@@ -227,8 +231,8 @@ def frozen_layer(home: Home, volume_id: str, snapshot_id: str) -> tuple[VolumeRe
 
     Raises: FinalDriverError, if there is no such snapshot, or it has lost a file that it reads through.
     """
-    volume = _volume(home, volume_id)
-    found = layer_tree.cut_of(home.manifest, snapshot_id)
+    volume = _get_volume(home, volume_id)
+    found = layer_tree.cut_of_snapshot(home.manifest, snapshot_id)
     if found is not None and found.is_lost:
         raise FinalDriverError(
             f"snapshot {snapshot_id} cannot be used, because its daemon died during the cut: delete it"
@@ -236,23 +240,25 @@ def frozen_layer(home: Home, volume_id: str, snapshot_id: str) -> tuple[VolumeRe
     if snapshot_id not in volume.bound:
         raise FinalDriverError(f"there is no snapshot {snapshot_id} of volume {volume_id}")
     layer = volume.bound[snapshot_id]
-    layer_access.refuse_damaged(
-        home, volume_id, layer_tree.path(volume, layer), f"snapshot {snapshot_id} is incomplete"
+    layer_access.refuse_damaged_layers(
+        home, volume_id, layer_tree.backing_chain(volume, layer), f"snapshot {snapshot_id} is incomplete"
     )
     return volume, layer
 
 
-def refuse_smaller(home: Home, copied: tuple[str, str], volume_id: str, size_bytes: int) -> None:
+def refuse_smaller_than_snapshot(
+    home: Home, copied: tuple[str, str], volume_id: str, size_bytes: int
+) -> None:
     """Raises: FinalDriverError, if a volume would be smaller than a (volume id, snapshot id)."""
     _, layer = frozen_layer(home, *copied)
-    held_bytes = qcow2.read_header(home.path(layer)).size_bytes
+    held_bytes = qcow2.read_header(home.layer_path(layer)).size_bytes
     if held_bytes > size_bytes:
         raise FinalDriverError(
             f"volume {volume_id} of {size_bytes} bytes is too small for snapshot {copied[1]} of {held_bytes}"
         )
 
 
-def _refuse_at_limit(home: Home, volume: VolumeRecord) -> None:
+def _refuse_at_chain_limit(home: Home, volume: VolumeRecord) -> None:
     """Raises: BusyDriverError, while a chain is so long that another layer would make it very slow."""
     limit = home.config.longest_chain * HARD_LIMIT
     if len(volume.chain) >= limit:
@@ -262,7 +268,7 @@ def _refuse_at_limit(home: Home, volume: VolumeRecord) -> None:
         )
 
 
-def _evidence(cgsnapshot_id: str, known: Cut) -> JSON:
+def _evidence_of_cut(cgsnapshot_id: str, known: Cut) -> JSON:
     if known.is_lost:
         raise AmbiguousDriverError(
             f"the qemu-storage-daemon died during the cut of {cgsnapshot_id}, so it is unknown whether its "

@@ -38,7 +38,7 @@ def end_stray_daemons(run: Path, known: set[Sockets]) -> None:
     Raises: BusyDriverError, if one cannot be ended; OSError.
     """
     ours = {path for sockets in known for path in (sockets.qmp, sockets.nbd)}
-    for pid, socket in _listening(run):
+    for pid, socket in _find_daemons(run):
         began = daemon_process.start_time(pid)
         if socket not in ours and began is not None:
             LOG.warning("Ending qemu-storage-daemon %s at %s, which serves no home", pid, socket)
@@ -51,9 +51,9 @@ def end_stray_daemons(run: Path, known: set[Sockets]) -> None:
             path.unlink(missing_ok=True)
 
 
-def note_unknown_files(home: Home) -> None:
+def report_unknown_files(home: Home) -> None:
     """Report the files in a home's folder that do not belong to it as a problem."""
-    found = sorted(path.name for path in home.folder.iterdir() if not _is_ours(path.name))
+    found = sorted(path.name for path in home.folder.iterdir() if not _is_known_file(path.name))
     home.problems.clear(ProblemKind.UNKNOWN_FILES)
     if found:
         home.problems.set(
@@ -72,17 +72,17 @@ def free_leaked_clusters(home: Home) -> None:
     """
     until = time.monotonic() + BUDGET_S
     for volume in list(home.manifest.volumes.values()):
-        left = tuple(layer for layer in volume.leaky if not _is_sound(home, volume, layer, until))
+        left = tuple(layer for layer in volume.leaky if not _repair_image(home, volume, layer, until))
         if left != volume.leaky:
             home.save(home.manifest.with_volume(replace(volume, leaky=left)), releasing=True)
 
 
-def _is_sound(home: Home, volume: VolumeRecord, layer: int, until: float) -> bool:
+def _repair_image(home: Home, volume: VolumeRecord, layer: int, until: float) -> bool:
     """Repair one image, and return whether no repair is left to do."""
-    path, left = home.path(layer), until - time.monotonic()
+    path, left = home.layer_path(layer), until - time.monotonic()
     if layer not in volume.backing_of or not path.exists():
         return True
-    if layer_access.damage_of(home, volume, layer) is not None:
+    if layer_access.layer_damage(home, volume, layer) is not None:
         # A layer that has lost data is not written to.
         return False
     if path.stat().st_nlink > 1 or left <= 0:
@@ -110,19 +110,19 @@ def _is_sound(home: Home, volume: VolumeRecord, layer: int, until: float) -> boo
     return done.returncode == 0
 
 
-def _is_ours(name: str) -> bool:
+def _is_known_file(name: str) -> bool:
     return (
         layer_number(name) is not None
-        or manifest_file.is_housekeeping(name)
-        or daemon_process.is_housekeeping(name)
+        or manifest_file.is_manifest_file(name)
+        or daemon_process.is_daemon_file(name)
         or fnmatch(name, PARTIAL_CLONES)
     )
 
 
-def _listening(run: Path) -> Iterator[tuple[int, Path]]:
+def _find_daemons(run: Path) -> Iterator[tuple[int, Path]]:
     """Yield each process that was started to listen in ``run``, with its socket."""
     for process in Path("/proc").glob("[0-9]*"):
-        for word in daemon_process.arguments(int(process.name)):
-            socket = daemon_process.control_socket(word)
+        for word in daemon_process.command_line(int(process.name)):
+            socket = daemon_process.parse_control_socket(word)
             if socket is not None and socket.parent == run:
                 yield int(process.name), socket

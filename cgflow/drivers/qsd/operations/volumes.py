@@ -10,8 +10,8 @@ from cgflow.drivers.qsd.home.home import Home, oserror_as_final_error
 from cgflow.drivers.qsd.home.problem_log import ProblemKind
 from cgflow.drivers.qsd.model.records import VolumeRecord
 from cgflow.drivers.qsd.operations import flatten, layer_access, merge
-from cgflow.drivers.qsd.operations.recovery import hold_settled
-from cgflow.drivers.qsd.operations.snapshots import refuse_restoring
+from cgflow.drivers.qsd.operations.recovery import lock_and_recover
+from cgflow.drivers.qsd.operations.snapshots import refuse_unfinished_restore
 from cgflow.drivers.qsd.qemu import qcow2
 from cgflow.drivers.qsd.qemu.qmp_client import CommandRefused
 from cgflow.errors import BusyDriverError, FinalDriverError
@@ -22,27 +22,27 @@ def create(home: Home, volume_id: str, size_bytes: int) -> None:
 
     Raises: FinalDriverError, on a full disk; DriverError.
     """
-    create_with(home, volume_id, size_bytes, lambda file: qcow2.create(file, size_bytes))
+    create_with_writer(home, volume_id, size_bytes, lambda file: qcow2.create(file, size_bytes))
 
 
-def create_with(home: Home, volume_id: str, size_bytes: int, write: Callable[[Path], None]) -> None:
+def create_with_writer(home: Home, volume_id: str, size_bytes: int, write: Callable[[Path], None]) -> None:
     """Create a volume of one layer, whose file ``write`` creates durably, unless the volume exists.
 
     Raises: FinalDriverError, on a full disk; DriverError.
     """
-    with hold_settled(home) as graph:
+    with lock_and_recover(home) as graph:
         if volume_id in home.manifest.volumes:
             return
-        layer = home.new_layer()
+        layer = home.next_layer_number()
         with oserror_as_final_error(f"volume {volume_id} could not be written"):
-            write(home.path(layer))
+            write(home.layer_path(layer))
             home.trace("volume:after-file")
             volume = VolumeRecord(id=volume_id, size_bytes=size_bytes, chain=(layer,))
-            _save_or_remove(home, layer, volume)
+            _save_volume_or_remove_layer(home, layer, volume)
         home.trace("volume:after-manifest")
         graph.open(layer)
         home.trace("volume:after-open")
-        graph.attach(volume_id, layer, writable=True)
+        graph.add_export(volume_id, layer, writable=True)
         home.trace("volume:after-attach")
 
 
@@ -51,7 +51,7 @@ def delete(home: Home, volume_id: str) -> None:
 
     Raises: FinalDriverError, if it still has snapshots; DriverError.
     """
-    with hold_settled(home) as graph:
+    with lock_and_recover(home) as graph:
         volume = home.manifest.volumes.get(volume_id)
         if volume is None:
             return
@@ -61,11 +61,11 @@ def delete(home: Home, volume_id: str) -> None:
         merge.interrupt(home, volume_id)
         flatten.interrupt(home, volume_id)
         volume = home.manifest.volumes[volume_id]
-        refuse_cloned(home, volume)
+        refuse_volume_being_cloned(home, volume)
         home.config.mounts.remove(volume_id)
         # A volume that could not be served must still be removable.
         if volume_id in graph.exports():
-            graph.detach(volume_id)
+            graph.remove_export(volume_id)
         home.trace("remove:after-detach")
         opened = graph.nodes()
         for layer in reversed(volume.backing_of):
@@ -74,7 +74,7 @@ def delete(home: Home, volume_id: str) -> None:
         home.trace("remove:after-close")
         home.save(home.manifest.without_volume(volume_id), releasing=True)
         home.trace("remove:after-manifest")
-        home.remove_files(*volume.backing_of)
+        home.remove_layer_files(*volume.backing_of)
         home.problems.clear(ProblemKind.VOLUME_NOT_SERVED, volume_id)
         home.problems.clear(ProblemKind.MERGE_FAILED, volume_id)
         for layer in volume.backing_of:
@@ -89,20 +89,20 @@ def resize(home: Home, volume_id: str, size_bytes: int) -> None:
     Raises: BusyDriverError, while a client is connected; FinalDriverError, if a snapshot of it is
     larger than that; DriverError.
     """
-    with hold_settled(home) as graph:
+    with lock_and_recover(home) as graph:
         volume = home.manifest.volumes.get(volume_id)
         if volume is None:
             raise FinalDriverError(f"there is no volume {volume_id} to extend")
         if volume.size_bytes == size_bytes:
             return
-        refuse_restoring(volume)
-        layer_access.refuse_damaged(home, volume_id, volume.backing_of, "it was not resized")
+        refuse_unfinished_restore(volume)
+        layer_access.refuse_damaged_layers(home, volume_id, volume.backing_of, "it was not resized")
         merge.interrupt(home, volume_id)
         if size_bytes < volume.size_bytes:
-            merge.sweep(home, volume_id)
+            merge.merge_hidden_layers(home, volume_id)
         volume = home.manifest.volumes[volume_id]
-        _refuse_below_frozen(home, volume, size_bytes)
-        if not graph.detach(volume_id, only_if_idle=True):
+        _refuse_size_below_snapshots(home, volume, size_bytes)
+        if not graph.remove_export(volume_id, only_if_idle=True):
             raise BusyDriverError(
                 f"volume {volume_id} cannot be resized while a client is connected: "
                 "disconnect that client, or unmount the file, then retry"
@@ -117,25 +117,25 @@ def resize(home: Home, volume_id: str, size_bytes: int) -> None:
             raise FinalDriverError(f"volume {volume_id} was not resized: {refusal.reason}") from refusal
         finally:
             if home.is_served:
-                graph.attach(volume_id, volume.leaf, writable=True)
+                graph.add_export(volume_id, volume.leaf, writable=True)
         home.trace("extend:after-resize")
         home.save(home.manifest.with_volume(replace(volume, size_bytes=size_bytes)), releasing=True)
         home.trace("extend:after-record")
 
 
-def refuse_cloned(home: Home, volume: VolumeRecord) -> None:
+def refuse_volume_being_cloned(home: Home, volume: VolumeRecord) -> None:
     """Raises: BusyDriverError, while a layer of the volume is being cloned."""
-    if home.cloned & volume.backing_of.keys():
+    if home.layers_being_cloned & volume.backing_of.keys():
         raise BusyDriverError(f"a snapshot of volume {volume.id} is being cloned: retry when that is done")
 
 
-def _refuse_below_frozen(home: Home, volume: VolumeRecord, size_bytes: int) -> None:
+def _refuse_size_below_snapshots(home: Home, volume: VolumeRecord, size_bytes: int) -> None:
     """Raises: FinalDriverError, if a frozen layer is larger: a merge could not undo that.
 
     From base to leaf, layers never get smaller.
     """
     for layer in volume.chain[:-1]:
-        frozen = qcow2.read_header(home.path(layer)).size_bytes
+        frozen = qcow2.read_header(home.layer_path(layer)).size_bytes
         if frozen > size_bytes:
             raise FinalDriverError(
                 f"volume {volume.id} cannot be made smaller than its snapshots ({frozen} bytes); "
@@ -143,10 +143,10 @@ def _refuse_below_frozen(home: Home, volume: VolumeRecord, size_bytes: int) -> N
             )
 
 
-def _save_or_remove(home: Home, layer: int, volume: VolumeRecord) -> None:
+def _save_volume_or_remove_layer(home: Home, layer: int, volume: VolumeRecord) -> None:
     """Record a volume with a new layer, or remove the layer's file. Raises: OSError."""
     try:
         home.save(replace(home.manifest, next_layer=layer + 1).with_volume(volume))
     except OSError:
-        home.remove_files(layer)
+        home.remove_layer_files(layer)
         raise

@@ -16,16 +16,16 @@ from typing import Any
 
 from cgflow.drivers.contract import JSON
 from cgflow.drivers.qsd.model.records import file_name, layer_number, node_name
-from cgflow.drivers.qsd.qemu.block_jobs import Jobs
+from cgflow.drivers.qsd.qemu.block_jobs import BlockJobs
 from cgflow.drivers.qsd.qemu.daemon_process import FileId
-from cgflow.drivers.qsd.qemu.qmp_client import Command, CommandRefused, DaemonLost, QmpClient, data_of
+from cgflow.drivers.qsd.qemu.qmp_client import Command, CommandRefused, DaemonLost, QmpClient, event_data
 from cgflow.errors import AmbiguousDriverError
 
 DETACH_DEADLINE = 30.0
 
 
 @dataclass(frozen=True)
-class Opened:
+class LayerToOpen:
     """A layer to be opened, on ``backing`` if that is given."""
 
     layer: int
@@ -45,14 +45,14 @@ class BlockGraph:
     """The nodes, exports and jobs of one daemon."""
 
     def __init__(self, client: QmpClient, folder: Path) -> None:
-        self.jobs = Jobs(client, folder, self.forget)
+        self.jobs = BlockJobs(client, folder, self.discard_cached_nodes)
         self._client = client
         self._folder = folder
         self._nodes: dict[int, Node] | None = None
         self._files: dict[int, FileId] = {}
         self._adopted: tuple[frozenset[int], frozenset[FileId]] = frozenset(), frozenset()
 
-    def adopt_files(self, opened: frozenset[FileId] | None) -> None:
+    def record_open_files(self, opened: frozenset[FileId] | None) -> None:
         """Note which files an adopted daemon has open; None, if that is unknown.
 
         Raises: AmbiguousDriverError.
@@ -60,7 +60,7 @@ class BlockGraph:
         if opened is not None:
             self._adopted = frozenset(self.nodes()), opened
 
-    def has_open(self, layer: int, file: FileId) -> bool | None:
+    def has_file_open(self, layer: int, file: FileId) -> bool | None:
         """Return whether a layer was opened from this file; None if the layer is not known to be open."""
         if layer in self._files:
             return self._files[layer] == file
@@ -69,18 +69,20 @@ class BlockGraph:
 
     def open(self, layer: int, backing: int | None = None) -> None:
         """Open a layer, with no backing unless ``backing`` is given. Raises: AmbiguousDriverError."""
-        for refusal in self.open_all([Opened(layer, backing)]).values():
+        for refusal in self.open_all([LayerToOpen(layer, backing)]).values():
             raise refusal
 
-    def open_all(self, layers: Sequence[Opened]) -> dict[int, CommandRefused]:
+    def open_all(self, layers: Sequence[LayerToOpen]) -> dict[int, CommandRefused]:
         """Open layers in this order, backing files first; return those that were refused, with the reason.
 
         Raises: DaemonLost.
         """
         self._nodes = None
         for opened in layers:
-            self._note_file_identity(opened.layer)
-        answers = self._client.pipeline([("blockdev-add", self._blockdev(opened)) for opened in layers])
+            self._record_file_identity(opened.layer)
+        answers = self._client.pipeline(
+            [("blockdev-add", self._blockdev_options(opened)) for opened in layers]
+        )
         pairs = zip(layers, answers, strict=True)
         refused = {opened.layer: answer for opened, answer in pairs if isinstance(answer, CommandRefused)}
         for layer in refused:
@@ -102,11 +104,11 @@ class BlockGraph:
 
         Raises: AmbiguousDriverError.
         """
-        opened = Opened(layer, self.nodes()[layer].backing, read_only=True)
+        opened = LayerToOpen(layer, self.nodes()[layer].backing, read_only=True)
         self._nodes = None
-        self._client.execute("blockdev-reopen", {"options": [self._blockdev(opened)]})
+        self._client.execute("blockdev-reopen", {"options": [self._blockdev_options(opened)]})
 
-    def attach(self, name: str, layer: int, *, writable: bool) -> None:
+    def add_export(self, name: str, layer: int, *, writable: bool) -> None:
         """Export a layer over NBD under a name. Raises: AmbiguousDriverError."""
         self._client.execute(
             "block-export-add",
@@ -119,7 +121,7 @@ class BlockGraph:
             },
         )
 
-    def detach(self, name: str, *, only_if_idle: bool = False) -> bool:
+    def remove_export(self, name: str, *, only_if_idle: bool = False) -> bool:
         """Withdraw an export, and return True when it is gone and its clients are disconnected.
 
         With ``only_if_idle``, an export that has a client is left in place, and the result is False.
@@ -138,7 +140,7 @@ class BlockGraph:
                 raise
             deadline = time.monotonic() + DETACH_DEADLINE
             gone = events.wait(
-                lambda e: e["event"] == "BLOCK_EXPORT_DELETED" and data_of(e, "id") == export, deadline
+                lambda e: e["event"] == "BLOCK_EXPORT_DELETED" and event_data(e, "id") == export, deadline
             )
         if gone is None:
             raise AmbiguousDriverError(
@@ -167,7 +169,7 @@ class BlockGraph:
         """Return the exports: name to layer. Raises: AmbiguousDriverError."""
         return {
             str(export["id"]).removeprefix("x-"): layer_number(str(export["node-name"]))
-            for export in self._list("query-block-exports")
+            for export in self._query_list("query-block-exports")
         }
 
     def nodes(self) -> dict[int, Node]:
@@ -176,20 +178,20 @@ class BlockGraph:
         Raises: AmbiguousDriverError.
         """
         if self._nodes is None:
-            self._nodes = self._ask_nodes()
+            self._nodes = self._query_nodes()
         return dict(self._nodes)
 
-    def forget(self) -> None:
+    def discard_cached_nodes(self) -> None:
         """Discard the cached nodes: something else may have changed them."""
         self._nodes = None
 
-    def _note_file_identity(self, layer: int) -> None:
+    def _record_file_identity(self, layer: int) -> None:
         # A missing file is reported by the daemon when it opens the layer.
         with suppress(OSError):
             found = os.stat(self._folder / file_name(layer))
             self._files[layer] = found.st_dev, found.st_ino
 
-    def _ask_nodes(self) -> dict[int, Node]:
+    def _query_nodes(self) -> dict[int, Node]:
         # A node's own answer describes its whole backing chain and is cut off at 4096 bytes, so ask for the
         # graph.
         asked: list[Command] = [
@@ -202,7 +204,7 @@ class BlockGraph:
                 raise answer
         if not isinstance(items, list) or not isinstance(graph, dict):
             raise DaemonLost("qemu-storage-daemon answered a query for its nodes with something else")
-        below = _backings(graph)
+        below = _backing_layers(graph)
         found: dict[int, Node] = {}
         for item in items:
             layer = layer_number(str(item["node-name"]))
@@ -215,7 +217,7 @@ class BlockGraph:
         """The connection, for listening to events."""
         return self._client
 
-    def _blockdev(self, opened: Opened) -> JSON:
+    def _blockdev_options(self, opened: LayerToOpen) -> JSON:
         return {
             "driver": "qcow2",
             "node-name": node_name(opened.layer),
@@ -229,7 +231,7 @@ class BlockGraph:
             },
         }
 
-    def _list(self, command: str) -> list[JSON]:
+    def _query_list(self, command: str) -> list[JSON]:
         answer = self._client.execute(command)
         if not isinstance(answer, list):
             raise DaemonLost(f"qemu-storage-daemon answered {command} with something that is not a list")
@@ -240,7 +242,7 @@ def _export_id(name: str) -> str:
     return f"x-{name}"
 
 
-def _backings(graph: dict[str, Any]) -> dict[int, int]:
+def _backing_layers(graph: dict[str, Any]) -> dict[int, int]:
     """Return the backing layer of each layer, ignoring the filter nodes that jobs insert between them."""
     layers = {node["id"]: layer_number(str(node["name"])) for node in graph["nodes"]}
     below: dict[tuple[object, str], object] = {

@@ -15,22 +15,22 @@ from pathlib import Path
 
 from cgflow.drivers.contract import JSON
 from cgflow.drivers.qsd.model.records import Merge, file_name, node_name
-from cgflow.drivers.qsd.qemu.qmp_client import DaemonLost, Events, QmpClient, data_of
+from cgflow.drivers.qsd.qemu.qmp_client import DaemonLost, EventQueue, QmpClient, event_data
 from cgflow.errors import AmbiguousDriverError
 
 STALL_DEADLINE = 60.0
 """Seconds without progress after which a job is no longer waited for."""
 
 
-class Jobs:
-    """The jobs of one daemon. ``forget`` is called when cached knowledge of its nodes may be outdated."""
+class BlockJobs:
+    """The jobs of one daemon. ``discard_cached_nodes`` is called when its cached nodes may be outdated."""
 
-    def __init__(self, client: QmpClient, folder: Path, forget: Callable[[], None]) -> None:
+    def __init__(self, client: QmpClient, folder: Path, discard_cached_nodes: Callable[[], None]) -> None:
         self._client = client
         self._folder = folder
-        self._forget = forget
+        self._discard_cached_nodes = discard_cached_nodes
 
-    def merge(self, merge: Merge, root: int) -> None:
+    def start_merge(self, merge: Merge, root: int) -> None:
         """Start to merge a layer into its backing. ``root`` is the layer itself or one that reads through it.
 
         Raises: CommandRefused, DaemonLost.
@@ -45,12 +45,12 @@ class Jobs:
             arguments |= {"top-node": node_name(merge.top), "backing-file": file_name(merge.base)}
         self._client.execute("block-commit", arguments)
 
-    def flatten(self, layer: int) -> None:
+    def start_flattening(self, layer: int) -> None:
         """Start to copy into a layer all that it reads through. Raises: CommandRefused, DaemonLost."""
         self._client.execute("block-stream", {"job-id": flattening_job_id(layer), "device": node_name(layer)})
 
-    def wait(
-        self, job: str, statuses: Sequence[str], events: Events, deadline: float | None = None
+    def wait_for_status(
+        self, job: str, statuses: Sequence[str], events: EventQueue, deadline: float | None = None
     ) -> str | None:
         """Return the status of a job when it is one of ``statuses`` (``absent`` if there is no such job).
 
@@ -59,12 +59,12 @@ class Jobs:
 
         Raises: AmbiguousDriverError, if the job makes no progress for ``STALL_DEADLINE``.
         """
-        self._forget()
+        self._discard_cached_nodes()
         progress, stalled = None, time.monotonic() + STALL_DEADLINE
         while True:
             found = self.all().get(job, {"status": "absent"})
             if found["status"] in (*statuses, "absent"):
-                self._forget()
+                self._discard_cached_nodes()
                 return str(found["status"])
             if found != progress:
                 progress, stalled = found, time.monotonic() + STALL_DEADLINE
@@ -75,13 +75,13 @@ class Jobs:
             events.wait(
                 lambda e: (
                     e["event"] == "JOB_STATUS_CHANGE"
-                    and data_of(e, "id") == job
-                    and data_of(e, "status") in (*statuses, "null")
+                    and event_data(e, "id") == job
+                    and event_data(e, "status") in (*statuses, "null")
                 ),
                 stalled if deadline is None else min(stalled, deadline),
             )
 
-    def control(self, command: str, job: str) -> None:
+    def send_job_command(self, command: str, job: str) -> None:
         """Run ``job-complete``, ``job-cancel`` or ``job-dismiss``. Raises: AmbiguousDriverError."""
         self._client.execute(command, {"id": job})
 
@@ -103,7 +103,7 @@ def flattening_job_id(layer: int) -> str:
     return f"flatten-{node_name(layer)}"
 
 
-def failure(events: Events, job: str) -> str | None:
+def failure_reason(events: EventQueue, job: str) -> str | None:
     """Return why a job failed, according to the events received so far; None if none says so."""
-    completed = events.drain(lambda e: e["event"] == "BLOCK_JOB_COMPLETED" and data_of(e, "device") == job)
-    return next((str(data_of(event, "error")) for event in completed if data_of(event, "error")), None)
+    completed = events.drain(lambda e: e["event"] == "BLOCK_JOB_COMPLETED" and event_data(e, "device") == job)
+    return next((str(event_data(event, "error")) for event in completed if event_data(event, "error")), None)

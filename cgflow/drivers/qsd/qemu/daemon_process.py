@@ -53,12 +53,12 @@ class Sockets:
     qmp: Path
     nbd: Path
 
-    def server(self) -> list[str]:
+    def nbd_server_arguments(self) -> list[str]:
         """Return the arguments that make qemu-storage-daemon serve NBD on the socket."""
         # With the default of max-connections, the 101st client hangs for ever.
         return ["--nbd-server", f"addr.type=unix,addr.path={escape_commas(self.nbd)},max-connections=0"]
 
-    def check(self) -> None:
+    def verify_path_lengths(self) -> None:
         """Raises: ConfigError, if the paths are longer than the system allows."""
         longest = max(len(os.fsencode(self.qmp)), len(os.fsencode(self.nbd)))
         if longest > _SOCKET_PATH_LIMIT:
@@ -141,15 +141,17 @@ def spawn(
     finally:
         os.close(lock)
     try:
-        daemon = _connect(folder, sockets, on_lost)
+        daemon = _connect_with_retry(folder, sockets, on_lost)
     except DaemonLost as error:
         reap(pid)
-        raise BusyDriverError(f"{program} did not start for {folder}: {_end_of(folder / _LOG)}") from error
-    _allow_many_files(daemon.record.pid)
+        raise BusyDriverError(
+            f"{program} did not start for {folder}: {_last_log_lines(folder / _LOG)}"
+        ) from error
+    _raise_open_file_limit(daemon.record.pid)
     return daemon
 
 
-def find(folder: Path, sockets: Sockets, on_lost: Callable[[], None]) -> Daemon | None:
+def connect_if_running(folder: Path, sockets: Sockets, on_lost: Callable[[], None]) -> Daemon | None:
     """Return the daemon that serves a folder, whichever process started it, or None if there is none.
 
     Raises: DaemonHung, if it listens but does not answer; BusyDriverError, if it cannot be reached.
@@ -157,7 +159,7 @@ def find(folder: Path, sockets: Sockets, on_lost: Callable[[], None]) -> Daemon 
     if not is_running(folder):
         return None
     try:
-        return _connect(folder, sockets, on_lost, ADOPT_PATIENCE)
+        return _connect_with_retry(folder, sockets, on_lost, ADOPT_PATIENCE)
     except DaemonSilent as error:
         raise DaemonHung(
             f"the qemu-storage-daemon of {folder} runs and does not answer: {error.message}"
@@ -198,7 +200,7 @@ def terminate(record: DaemonRecord) -> None:
         os.close(handle)
 
 
-def arguments(pid: int) -> list[str]:
+def command_line(pid: int) -> list[str]:
     """Return the command line of a process; empty if there is no such process."""
     try:
         return [os.fsdecode(word) for word in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")]
@@ -229,9 +231,9 @@ def await_end_or_kill(folder: Path, record: DaemonRecord, patience: float = QUIT
     except ProcessLookupError:
         return
     try:
-        if start_time(record.pid) == record.start_time and not _ends(handle, patience):
+        if start_time(record.pid) == record.start_time and not _wait_for_exit(handle, patience):
             signal.pidfd_send_signal(handle, signal.SIGKILL)
-            if not _ends(handle, patience):
+            if not _wait_for_exit(handle, patience):
                 raise BusyDriverError(
                     f"the qemu-storage-daemon of {folder} (pid {record.pid}) cannot be ended"
                 )
@@ -250,19 +252,19 @@ def start_time(pid: int) -> int | None:
     return None if state in "ZX" else int(rest[18])
 
 
-def control_socket(word: str) -> Path | None:
+def parse_control_socket(word: str) -> Path | None:
     """Return the QMP socket that an argument of a daemon's command line names, or None."""
     if not (word.startswith(_CONTROL) and word.endswith(_CONTROL_END)):
         return None
     return Path(word.removeprefix(_CONTROL).removesuffix(_CONTROL_END).replace(",,", ","))
 
 
-def is_housekeeping(name: str) -> bool:
+def is_daemon_file(name: str) -> bool:
     """Return whether a file of a home belongs to the daemon's lifecycle and holds no data."""
     return name in (_LOCK, _LOG, _PID)
 
 
-def _connect(
+def _connect_with_retry(
     folder: Path, sockets: Sockets, on_lost: Callable[[], None], patience: float | None = None
 ) -> Daemon:
     """Connect to a daemon that may still be starting: its socket is the only sign that it is ready.
@@ -282,7 +284,7 @@ def _connect(
             time.sleep(0.003)
 
 
-def _ends(handle: int, patience: float) -> bool:
+def _wait_for_exit(handle: int, patience: float) -> bool:
     """Wait for the end of the process of a pidfd; return whether it has ended in time."""
     return bool(select.select([handle], [], [], patience)[0])
 
@@ -296,7 +298,7 @@ def reap(pid: int) -> None:
         return
 
 
-def _allow_many_files(pid: int) -> None:
+def _raise_open_file_limit(pid: int) -> None:
     """Raise the limit of open files: a daemon needs one for each layer and each client."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     try:
@@ -305,6 +307,6 @@ def _allow_many_files(pid: int) -> None:
         raise BusyDriverError(f"qemu-storage-daemon (pid {pid}) ended right after its start") from error
 
 
-def _end_of(log: Path) -> str:
+def _last_log_lines(log: Path) -> str:
     lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
     return "; ".join(lines[-3:]) or f"{log} is empty"

@@ -59,31 +59,31 @@ class TcpEndpoint:
         self._ports = ports
         self.tls_dir = tls_dir
         self._lock = threading.Lock()
-        self._held: dict[str, int] = {}
+        self._assigned_ports: dict[str, int] = {}
 
-    def hold(self, home_id: str, port: int) -> None:
+    def record_port(self, home_id: str, port: int) -> None:
         """Record that a home has a port."""
         with self._lock:
-            self._held[home_id] = port
+            self._assigned_ports[home_id] = port
 
-    def release(self, home_id: str) -> None:
+    def release_port(self, home_id: str) -> None:
         """Release the port of a home."""
         with self._lock:
-            self._held.pop(home_id, None)
+            self._assigned_ports.pop(home_id, None)
 
-    def take(self, home_id: str) -> int:
+    def assign_port(self, home_id: str) -> int:
         """Assign a free port to a home. Raises: FinalDriverError, if none is left."""
         with self._lock:
-            others = {port for key, port in self._held.items() if key != home_id}
+            others = {port for key, port in self._assigned_ports.items() if key != home_id}
             for port in self._ports:
-                if port not in others and self._is_free(port):
-                    self._held[home_id] = port
+                if port not in others and self._is_port_free(port):
+                    self._assigned_ports[home_id] = port
                     return port
         raise FinalDriverError(
             f"no port of nbd_ports ({self._ports.start}-{self._ports.stop - 1}) is free: extend the range"
         )
 
-    def server(self, port: int) -> list[str]:
+    def nbd_server_arguments(self, port: int) -> list[str]:
         """Return the arguments that make qemu-storage-daemon serve on a port."""
         serve = f"addr.type=inet,addr.host={self._address},addr.port={port},max-connections=0"
         if self.tls_dir is None:
@@ -98,7 +98,7 @@ class TcpEndpoint:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"nbd{'' if self.tls_dir is None else 's'}://{host}:{port}/{export}"
 
-    def nbdfuse_source(self, port: int, export: str) -> list[str]:
+    def nbdfuse_arguments(self, port: int, export: str) -> list[str]:
         """Return the arguments with which ``nbdfuse`` finds an export."""
         if self.tls_dir is None:
             return [self.uri(port, export)]
@@ -115,7 +115,7 @@ class TcpEndpoint:
         credentials = f"tls-creds-x509,id=tls,endpoint=client,dir={escape_commas(self.tls_dir)}"
         return ["--object", credentials, "--image-opts", f"{image},file.tls-creds=tls"]
 
-    def _is_free(self, port: int) -> bool:
+    def _is_port_free(self, port: int) -> bool:
         family = socket.AF_INET6 if ":" in self._address else socket.AF_INET
         with socket.socket(family) as probe:
             # As the daemon does, so that lingering connections of an earlier daemon do not matter.
@@ -154,8 +154,8 @@ def from_options(options: Mapping[str, Any]) -> TcpEndpoint | None:
         )
     if not re.fullmatch(r"[A-Za-z0-9.:_-]+", host):
         raise ConfigError(f"nbd_host must be a name or an address, not {host!r}")
-    ports = _ports(options.get("nbd_ports", PORTS))
-    return TcpEndpoint(str(found), host, ports, _certificates(tls_dir) if tls_dir else None)
+    ports = _parse_port_range(options.get("nbd_ports", PORTS))
+    return TcpEndpoint(str(found), host, ports, _verified_certificate_folder(tls_dir) if tls_dir else None)
 
 
 def escape_commas(value: object) -> str:
@@ -163,7 +163,7 @@ def escape_commas(value: object) -> str:
     return str(value).replace(",", ",,")
 
 
-def _ports(text: str) -> range:
+def _parse_port_range(text: str) -> range:
     match = re.fullmatch(r"(\d{1,5})-(\d{1,5})", text)
     first, last = (int(match[1]), int(match[2])) if match else (0, 0)
     if not 1 <= first <= last <= 65535:
@@ -171,7 +171,7 @@ def _ports(text: str) -> range:
     return range(first, last + 1)
 
 
-def _certificates(folder: str) -> Path:
+def _verified_certificate_folder(folder: str) -> Path:
     path = Path(folder).absolute()
     missing = [name for name in _FILES if not (path / name).is_file()]
     if missing:

@@ -59,14 +59,14 @@ class NbdfuseMounts:
         # The folder's real path, as in the kernel's list; the file itself is not accessed.
         return Path(os.path.realpath(self._folder)) / name
 
-    def wanted(self) -> set[str]:
+    def wanted_exports(self) -> set[str]:
         """Return the exports that are to be files, whether they are served now or not."""
         # Listing the folder does not access the files, so it does not wait for their processes.
         return set(os.listdir(self._folder)) if self._folder.exists() else set()
 
     def is_served(self, name: str) -> bool:
         """Return whether the file is mounted and its process is running."""
-        return self.process(name) is not None and self._is_mounted(name)
+        return self.pid_of(name) is not None and self._is_mounted(name)
 
     def serve(self, name: str, source: Sequence[str], *, read_only: bool) -> Path:
         """Make an export a file unless it is one; return its path when it can be opened.
@@ -80,10 +80,10 @@ class NbdfuseMounts:
         with self._lock:
             if self.is_served(name):
                 return path
-            _require()
-            self._end(name)
+            _verify_host_support()
+            self._end_process_and_unmount(name)
             self._folder.mkdir(mode=0o700, exist_ok=True)
-            was_wanted = name in self.wanted()
+            was_wanted = name in self.wanted_exports()
             path.touch(mode=0o600)
             self._trace("file:after-wanted")
             try:
@@ -110,25 +110,25 @@ class NbdfuseMounts:
     def remove(self, name: str) -> None:
         """Remove a file even if it is open; success if there is none. Raises: BusyDriverError."""
         with self._lock:
-            if name in self.wanted():
-                self._end(name)
+            if name in self.wanted_exports():
+                self._end_process_and_unmount(name)
                 self.path(name).unlink(missing_ok=True)
                 self._trace("file:after-unlink")
 
-    def end(self, name: str) -> None:
+    def end_process(self, name: str) -> None:
         """End the process of a file, which stays wanted; users that have it open get errors from now on.
 
         Raises: BusyDriverError, if it cannot be ended.
         """
         with self._lock:
-            if name in self.wanted():
-                self._end(name)
+            if name in self.wanted_exports():
+                self._end_process_and_unmount(name)
 
     def _spawn(self, name: str, source: Sequence[str], *, read_only: bool) -> None:
-        log = self._note(name, "log")
+        log = self._run_file(name, "log")
         command = [PROGRAM]
         command += ["-r"] if read_only else []
-        command += ["-o", "allow_other"] if _may_share() else []
+        command += ["-o", "allow_other"] if _may_allow_other_users() else []
         with _MOUNTS.open() as mounts:
             pid = os.posix_spawnp(
                 PROGRAM,
@@ -161,12 +161,12 @@ class NbdfuseMounts:
             finally:
                 os.close(handle)
         self._trace("file:after-mount")
-        self._note(name, "pid").write_text(f"{pid}\n")
+        self._run_file(name, "pid").write_text(f"{pid}\n")
         self._trace("file:after-pid")
 
-    def _end(self, name: str) -> None:
+    def _end_process_and_unmount(self, name: str) -> None:
         """End the process, and unmount what it leaves."""
-        pid = self.process(name)
+        pid = self.pid_of(name)
         if pid is not None:
             self._kill(name, pid)
             self._trace("file:after-kill")
@@ -175,7 +175,7 @@ class NbdfuseMounts:
         if self._is_mounted(name):
             raise BusyDriverError(f"{self.path(name)} cannot be unmounted")
         for note in ("pid", "log"):
-            self._note(name, note).unlink(missing_ok=True)
+            self._run_file(name, note).unlink(missing_ok=True)
         self._trace("file:after-end")
 
     def _kill(self, name: str, pid: int) -> None:
@@ -184,7 +184,7 @@ class NbdfuseMounts:
             try:
                 for number in (signal.SIGTERM, signal.SIGKILL):
                     # Check again after the pidfd was opened, so that a reused pid is not signalled.
-                    if self.process(name) != pid:
+                    if self.pid_of(name) != pid:
                         break
                     signal.pidfd_send_signal(handle, number)
                     if select.select([handle], [], [], DEADLINE)[0]:
@@ -195,10 +195,10 @@ class NbdfuseMounts:
                 os.close(handle)
         reap(pid)
 
-    def process(self, name: str) -> int | None:
+    def pid_of(self, name: str) -> int | None:
         """Return the pid of the process that serves a file, or None if there is none."""
         try:
-            pid = int(self._note(name, "pid").read_text())
+            pid = int(self._run_file(name, "pid").read_text())
             command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
         except (OSError, ValueError):
             return None
@@ -222,11 +222,11 @@ class NbdfuseMounts:
         except subprocess.TimeoutExpired as error:
             raise BusyDriverError(f"{self.path(name)} cannot be unmounted: {error}") from error
 
-    def _note(self, name: str, kind: str) -> Path:
+    def _run_file(self, name: str, kind: str) -> Path:
         return self._run / f"{self.path(name).name}.{kind}"
 
 
-def _require() -> None:
+def _verify_host_support() -> None:
     """Raises: FinalDriverError with advice, if this host does not support such files."""
     for program, package in ((PROGRAM, "libnbd-bin"), (UNMOUNT, "fuse3")):
         if shutil.which(program) is None:
@@ -240,7 +240,7 @@ def _require() -> None:
         )
 
 
-def _may_share() -> bool:
+def _may_allow_other_users() -> bool:
     """Return whether other users, such as root, may access what this user mounts."""
     if os.geteuid() == 0:
         return False

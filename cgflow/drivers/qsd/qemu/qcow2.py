@@ -71,7 +71,7 @@ def create(path: Path, size_bytes: int, backing_file: str | None = None) -> None
     used = 3 + -(-l1_entries * 8 // CLUSTER)
     try:
         with open(path, "wb", opener=open_file) as image:
-            image.write(_header(size_bytes, l1_entries, backing_file))
+            image.write(_encode_header(size_bytes, l1_entries, backing_file))
             image.seek(CLUSTER)
             image.write(struct.pack(">Q", 2 * CLUSTER))
             image.seek(2 * CLUSTER)
@@ -88,10 +88,10 @@ def create(path: Path, size_bytes: int, backing_file: str | None = None) -> None
 def read_header(path: Path) -> Header:
     """Return the header of an image. Raises: OSError; ValueError, if it is not a qcow2 image."""
     with path.open("rb") as image:
-        return _header_of(image.read(CLUSTER))
+        return _decode_header(image.read(CLUSTER))
 
 
-def check(path: Path) -> Header:
+def check_references(path: Path) -> Header:
     """Check that all references in an image lie within the file, and return its header.
 
     Takes six system calls and reads three clusters, whatever the size of the image. The refcounts give
@@ -103,19 +103,19 @@ def check(path: Path) -> Header:
     """
     with path.open("rb", buffering=0) as image:
         file = image.fileno()
-        header = _header_of(os.pread(file, CLUSTER, 0))
-        _refuse_foreign(header)
-        hard, reach = _ends_by_refcounts(file, header)
+        header = _decode_header(os.pread(file, CLUSTER, 0))
+        _refuse_unsupported_image(header)
+        hard, reach = _metadata_and_refcount_ends(file, header)
         length = os.fstat(file).st_size
         if hard <= length < reach:
-            reach = max(_ends_of_clusters(file, header), default=hard)
+            reach = max(_cluster_ends(file, header), default=hard)
             length = os.fstat(file).st_size
         if length < max(hard, reach):
             raise ValueError(f"has {length} bytes, but its content needs {max(hard, reach)}")
     return header
 
 
-def _refuse_foreign(header: Header) -> None:
+def _refuse_unsupported_image(header: Header) -> None:
     """Raises: ValueError, if an image is of a kind not created here or QEMU has marked it unusable."""
     for bit, words in _INCOMPATIBLE:
         if header.incompatible & bit:
@@ -128,12 +128,12 @@ def _refuse_foreign(header: Header) -> None:
         )
 
 
-def _ends_by_refcounts(file: int, header: Header) -> tuple[int, int]:
+def _metadata_and_refcount_ends(file: int, header: Header) -> tuple[int, int]:
     """Return the end of the metadata tables and the end of all counted clusters, in bytes.
 
     Raises: ValueError.
     """
-    table = _entries(os.pread(file, header.refcount_clusters * CLUSTER, header.refcount_offset))
+    table = _decode_table_entries(os.pread(file, header.refcount_clusters * CLUSTER, header.refcount_offset))
     hard = max(
         header.refcount_offset + header.refcount_clusters * CLUSTER,
         header.l1_offset + header.l1_entries * 8,
@@ -146,18 +146,19 @@ def _ends_by_refcounts(file: int, header: Header) -> tuple[int, int]:
     return hard, (used[-1] * _BLOCK_SPAN + -(-len(counts) // 2)) * CLUSTER
 
 
-def _ends_of_clusters(file: int, header: Header) -> Iterator[int]:
+def _cluster_ends(file: int, header: Header) -> Iterator[int]:
     """Yield the end, in bytes, of each L2 table and of the last data cluster in it."""
-    for table in _entries(os.pread(file, header.l1_entries * 8, header.l1_offset)):
+    for table in _decode_table_entries(os.pread(file, header.l1_entries * 8, header.l1_offset)):
         if table & _OFFSET:
             yield (table & _OFFSET) + CLUSTER
             last = max(
-                entry & _OFFSET for entry in _entries(os.pread(file, CLUSTER, table & _OFFSET)) or (0,)
+                entry & _OFFSET
+                for entry in _decode_table_entries(os.pread(file, CLUSTER, table & _OFFSET)) or (0,)
             )
             yield last + CLUSTER if last else 0
 
 
-def _entries(blob: bytes) -> array[int]:
+def _decode_table_entries(blob: bytes) -> array[int]:
     """Return the complete entries of a table of 64-bit big-endian numbers."""
     found = array("Q", blob[: len(blob) // 8 * 8])
     if sys.byteorder == "little":
@@ -165,7 +166,7 @@ def _entries(blob: bytes) -> array[int]:
     return found
 
 
-def _header_of(blob: bytes) -> Header:
+def _decode_header(blob: bytes) -> Header:
     """Raises: ValueError."""
     if len(blob) < _HEADER.size:
         raise ValueError("is too short to be a qcow2 image")
@@ -174,7 +175,7 @@ def _header_of(blob: bytes) -> Header:
      ) = _HEADER.unpack_from(blob)  # fmt: skip
     if magic != _MAGIC:
         raise ValueError("is not a qcow2 image")
-    backing_format = _extension(blob, length, _BACKING_FORMAT)
+    backing_format = _find_header_extension(blob, length, _BACKING_FORMAT)
     return Header(
         size_bytes=size,
         backing_file=blob[name_offset : name_offset + name_length].decode(errors="replace")
@@ -191,7 +192,7 @@ def _header_of(blob: bytes) -> Header:
     )
 
 
-def _extension(blob: bytes, offset: int, wanted: int) -> bytes | None:
+def _find_header_extension(blob: bytes, offset: int, wanted: int) -> bytes | None:
     """Return the content of a header extension, or None if there is none of that kind."""
     while offset + 8 <= len(blob):
         kind, length = struct.unpack_from(">II", blob, offset)
@@ -203,7 +204,7 @@ def _extension(blob: bytes, offset: int, wanted: int) -> bytes | None:
     return None
 
 
-def name_backing(path: Path, name: str) -> None:
+def set_backing_file_name(path: Path, name: str) -> None:
     """Change the backing file name in an image, durably; the image must not be open anywhere.
 
     An image without a backing file name is left unchanged.
@@ -224,7 +225,7 @@ def name_backing(path: Path, name: str) -> None:
         os.fsync(image.fileno())
 
 
-def _header(size_bytes: int, l1_entries: int, backing_file: str | None) -> bytes:
+def _encode_header(size_bytes: int, l1_entries: int, backing_file: str | None) -> bytes:
     extensions = b""
     if backing_file is not None:
         extensions = struct.pack(">II", _BACKING_FORMAT, 5) + b"qcow2".ljust(8, b"\0")

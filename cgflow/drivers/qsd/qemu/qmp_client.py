@@ -50,7 +50,7 @@ class DaemonSilent(DaemonLost):
     """The socket accepts connections and nothing answers: the daemon is stopped or stuck."""
 
 
-class Events:
+class EventQueue:
     """The events that a daemon has sent since the listening began, in order."""
 
     def __init__(self) -> None:
@@ -99,7 +99,7 @@ class QmpClient:
             self._socket.connect(str(path))
             self._stream = self._socket.makefile("rb")
             greeting = json.loads(self._stream.readline() or b"{}")
-            self.version = str(_at(greeting, "QMP", "version", "qemu") or "")
+            self.version = str(_nested_value(greeting, "QMP", "version", "qemu") or "")
             self.pid = _peer_pid(self._socket)
         except TimeoutError as error:
             self._socket.close()
@@ -116,9 +116,9 @@ class QmpClient:
         self._waiting: dict[int, tuple[str, Future[object]]] = {}
         self._sent: dict[int, float] = {}
         self._heard_at = time.monotonic()
-        self._listeners: list[Events] = []
+        self._listeners: list[EventQueue] = []
         self._closed = False
-        self._reader = threading.Thread(target=self._read, name=f"qmp-{path.stem}", daemon=True)
+        self._reader = threading.Thread(target=self._read_messages, name=f"qmp-{path.stem}", daemon=True)
         self._reader.start()
         try:
             self.execute("qmp_capabilities", deadline=patience)
@@ -171,9 +171,9 @@ class QmpClient:
                 self._closed = True
                 raise DaemonLost(f"qemu-storage-daemon at {self._path} went away: {error}") from error
         end = time.monotonic() + deadline
-        return [self._answer(command, future, end) for command, future in futures]
+        return [self._wait_for_answer(command, future, end) for command, future in futures]
 
-    def _answer(self, command: str, future: Future[object], end: float) -> object:
+    def _wait_for_answer(self, command: str, future: Future[object], end: float) -> object:
         try:
             return future.result(max(0.0, end - time.monotonic()))
         except CommandRefused as refusal:
@@ -181,7 +181,7 @@ class QmpClient:
         except FutureTimeout as error:
             raise DaemonLost(f"qemu-storage-daemon did not answer {command} in time") from error
 
-    def silence(self, probe_every_s: float) -> float:
+    def probe_silence_s(self, probe_every_s: float) -> float:
         """Return for how many seconds the oldest unanswered command has been waiting.
 
         If none is waiting and no answer came for ``probe_every_s``, this sends a version query without
@@ -206,9 +206,9 @@ class QmpClient:
         return 0.0 if oldest is None else now - oldest
 
     @contextmanager
-    def listen(self) -> Iterator[Events]:
+    def listen(self) -> Iterator[EventQueue]:
         """Collect events for the length of a ``with``; begin before the command that causes them."""
-        events = Events()
+        events = EventQueue()
         with self._state:
             self._listeners.append(events)
             if self._closed:
@@ -230,35 +230,35 @@ class QmpClient:
         if threading.current_thread() is not self._reader:
             self._reader.join()
 
-    def _read(self) -> None:
+    def _read_messages(self) -> None:
         try:
             for line in self._stream:
-                self._take(json.loads(line))
+                self._dispatch_message(json.loads(line))
         except (OSError, ValueError):
             # A broken stream is handled like a closed one.
             pass
         finally:
-            self._end()
+            self._end_connection()
 
-    def _take(self, message: JSON) -> None:
+    def _dispatch_message(self, message: JSON) -> None:
         if "event" in message:
             with self._state:
                 for events in self._listeners:
                     events.put(message)
             return
         with self._state:
-            number = _number(message.get("id"))
+            number = _parse_command_id(message.get("id"))
             command, future = self._waiting.pop(number, ("", None))
             self._sent.pop(number, None)
             self._heard_at = time.monotonic()
         if future is None:
             return
         if "error" in message:
-            future.set_exception(CommandRefused(command, str(_at(message, "error", "desc"))))
+            future.set_exception(CommandRefused(command, str(_nested_value(message, "error", "desc"))))
         else:
             future.set_result(message.get("return"))
 
-    def _end(self) -> None:
+    def _end_connection(self) -> None:
         with self._state:
             self._closed = True
             waiting, self._waiting = self._waiting, {}
@@ -274,9 +274,9 @@ class QmpClient:
             on_lost()
 
 
-def data_of(event: JSON, key: str) -> object:
+def event_data(event: JSON, key: str) -> object:
     """Return a value of an event's data, or None."""
-    return _at(event, "data", key)
+    return _nested_value(event, "data", key)
 
 
 def _peer_pid(connection: socket.socket) -> int:
@@ -285,11 +285,11 @@ def _peer_pid(connection: socket.socket) -> int:
     return int(pid)
 
 
-def _at(value: object, *keys: str) -> object:
+def _nested_value(value: object, *keys: str) -> object:
     for key in keys:
         value = value.get(key) if isinstance(value, dict) else None
     return value
 
 
-def _number(value: object) -> int:
+def _parse_command_id(value: object) -> int:
     return value if isinstance(value, int) else -1

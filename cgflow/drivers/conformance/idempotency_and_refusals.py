@@ -19,7 +19,7 @@ class IdempotencyRules:
     def test_create_group_twice(self, scene: Scenario) -> None:
         (volume,) = scene.new_members(1)
         must_succeed("a second create_group", lambda: scene.driver.create_group(volume.group_id or ""))
-        scene.check("a second create_group")
+        scene.check_inventory("a second create_group")
 
     def test_delete_group_twice(self, scene: Scenario) -> None:
         group = scene.new_group()
@@ -84,7 +84,9 @@ class IdempotencyRules:
 
     def test_snapshot_twice(self, scene: Scenario) -> None:
         (snapshot,) = scene.take_cgsnapshot(scene.new_members(1))
-        first, second = (must_succeed("snapshot", lambda: scene.cutter.snapshot(snapshot)) for _ in range(2))
+        first, second = (
+            must_succeed("snapshot", lambda: scene.group_snapshot_driver.snapshot(snapshot)) for _ in range(2)
+        )
         expect(first == second, f"snapshot must describe a snapshot the same again: {first}, then {second}")
 
     def test_export_twice(self, scene: Scenario) -> None:
@@ -92,8 +94,12 @@ class IdempotencyRules:
         scene.write(members[0], "A")
         (snapshot,) = scene.take_cgsnapshot(members)
         scene.export(snapshot)
-        first = must_succeed("a second export_snapshot", lambda: scene.cutter.export_snapshot(snapshot))
-        second = must_succeed("a third export_snapshot", lambda: scene.cutter.export_snapshot(snapshot))
+        first = must_succeed(
+            "a second export_snapshot", lambda: scene.group_snapshot_driver.export_snapshot(snapshot)
+        )
+        second = must_succeed(
+            "a third export_snapshot", lambda: scene.group_snapshot_driver.export_snapshot(snapshot)
+        )
         expect(first == second, f"export_snapshot must give the same address again: {first}, then {second}")
         scene.expect_snapshot(snapshot, "A", "a snapshot exported again can be read")
 
@@ -111,24 +117,24 @@ class IdempotencyRules:
         scene.delete_snapshot(snapshot, "a second delete_snapshot")
         scene.expect_volume(members[0], "A", "a second delete_snapshot leaves the volume as it is")
 
-    def test_undo_of_no_group(self, scene: Scenario) -> None:
+    def test_delete_unknown_group(self, scene: Scenario) -> None:
         scene.delete_group(str(uuid4()), "delete_group of a group that never was")
 
-    def test_undo_of_no_volume(self, scene: Scenario) -> None:
+    def test_delete_unknown_volume(self, scene: Scenario) -> None:
         group = scene.new_group()
         scene.delete_volume(VolumeSpec(str(uuid4()), 1, group), "delete_volume of a volume that never was")
         scene.delete_volume(VolumeSpec(str(uuid4()), 1), "delete_volume of a volume that never was")
 
-    def test_undo_of_no_volume_in_no_group(self, scene: Scenario) -> None:
+    def test_delete_unknown_volume_in_unknown_group(self, scene: Scenario) -> None:
         what = "delete_volume of a volume that never was, in a group that never was"
         scene.delete_volume(VolumeSpec(str(uuid4()), 1, str(uuid4())), what)
 
-    def test_undo_of_no_snapshot(self, scene: Scenario) -> None:
+    def test_delete_unknown_snapshot(self, scene: Scenario) -> None:
         (snapshot,) = new_snapshot_specs(scene.new_members(1))
         scene.delete_snapshot(snapshot, "delete_snapshot of a snapshot that never was")
         scene.unexport(snapshot, "unexport_snapshot of a snapshot that never was")
 
-    def test_undo_of_no_snapshot_of_no_volume(self, scene: Scenario) -> None:
+    def test_delete_snapshot_of_unknown_volume(self, scene: Scenario) -> None:
         snapshot = SnapshotSpec(str(uuid4()), str(uuid4()), str(uuid4()), str(uuid4()))
         scene.delete_snapshot(
             snapshot, "delete_snapshot of a snapshot that never was, of a volume that never was"
@@ -139,66 +145,77 @@ class IdempotencyRules:
 class RefusalRules:
     """Rules for objects that are unknown, in use, or not ready."""
 
-    def test_volume_in_unknown_group(self, scene: Scenario) -> None:
+    def test_create_volume_in_unknown_group_is_refused(self, scene: Scenario) -> None:
         volume = VolumeSpec(str(uuid4()), 1, str(uuid4()))
-        scene.refuse("create_volume in an unknown group", lambda: scene.driver.create_volume(volume))
+        scene.expect_refusal("create_volume in an unknown group", lambda: scene.driver.create_volume(volume))
 
-    def test_connection_of_unknown_volume(self, scene: Scenario) -> None:
+    def test_connection_of_unknown_volume_is_refused(self, scene: Scenario) -> None:
         for group in (None, scene.new_group()):
             volume = VolumeSpec(str(uuid4()), 1, group)
-            scene.refuse("connection of an unknown volume", partial(scene.driver.connection, volume))
+            scene.expect_refusal("connection of an unknown volume", partial(scene.driver.connection, volume))
 
-    def test_extend_of_unknown_volume(self, scene: Scenario) -> None:
+    def test_extend_of_unknown_volume_is_refused(self, scene: Scenario) -> None:
         volume = VolumeSpec(str(uuid4()), 1, scene.new_group())
-        scene.refuse("extend_volume of an unknown volume", lambda: scene.driver.extend_volume(volume, 2))
+        scene.expect_refusal(
+            "extend_volume of an unknown volume", lambda: scene.driver.extend_volume(volume, 2)
+        )
 
-    def test_prepare_of_unknown_volume(self, scene: Scenario) -> None:
+    def test_prepare_of_unknown_volume_is_refused(self, scene: Scenario) -> None:
         (snapshot,) = new_snapshot_specs([VolumeSpec(str(uuid4()), 1, scene.new_group())])
-        scene.refuse("prepare for an unknown volume", lambda: scene.cutter.prepare(snapshot))
+        scene.expect_refusal(
+            "prepare for an unknown volume", lambda: scene.group_snapshot_driver.prepare(snapshot)
+        )
 
-    def test_unknown_snapshot(self, scene: Scenario) -> None:
+    def test_calls_on_unknown_snapshot_are_refused(self, scene: Scenario) -> None:
         (snapshot,) = new_snapshot_specs(scene.new_members(1))
-        scene.refuse("snapshot of an unknown snapshot", lambda: scene.cutter.snapshot(snapshot))
-        scene.refuse("export_snapshot of an unknown snapshot", lambda: scene.cutter.export_snapshot(snapshot))
+        scene.expect_refusal(
+            "snapshot of an unknown snapshot", lambda: scene.group_snapshot_driver.snapshot(snapshot)
+        )
+        scene.expect_refusal(
+            "export_snapshot of an unknown snapshot",
+            lambda: scene.group_snapshot_driver.export_snapshot(snapshot),
+        )
 
-    def test_cut_of_unknown_group(self, scene: Scenario) -> None:
+    def test_cut_of_unknown_group_is_refused(self, scene: Scenario) -> None:
         snapshot = SnapshotSpec(str(uuid4()), str(uuid4()), str(uuid4()), str(uuid4()))
-        cut = partial(scene.cutter.cut, snapshot.cgsnapshot_id, snapshot.group_id, [snapshot])
-        scene.refuse("cut of an unknown group", cut)
+        cut = partial(scene.group_snapshot_driver.cut, snapshot.cgsnapshot_id, snapshot.group_id, [snapshot])
+        scene.expect_refusal("cut of an unknown group", cut)
 
-    def test_prepared_snapshot_is_not_described(self, scene: Scenario) -> None:
+    def test_snapshot_call_on_uncut_snapshot_is_refused(self, scene: Scenario) -> None:
         (snapshot,) = new_snapshot_specs(scene.new_members(1))
         scene.prepare(snapshot)
-        scene.refuse(
-            "a call of snapshot for a snapshot that is not cut", lambda: scene.cutter.snapshot(snapshot)
+        scene.expect_refusal(
+            "a call of snapshot for a snapshot that is not cut",
+            lambda: scene.group_snapshot_driver.snapshot(snapshot),
         )
-        scene.refuse(
-            "export_snapshot of a snapshot that is not cut", lambda: scene.cutter.export_snapshot(snapshot)
+        scene.expect_refusal(
+            "export_snapshot of a snapshot that is not cut",
+            lambda: scene.group_snapshot_driver.export_snapshot(snapshot),
         )
 
-    def test_group_with_volumes_is_kept(self, scene: Scenario) -> None:
+    def test_delete_group_with_volumes_is_refused(self, scene: Scenario) -> None:
         (volume,) = scene.new_members(1)
         scene.write(volume, "A")
         delete = partial(scene.driver.delete_group, volume.group_id or "")
-        scene.refuse("delete_group of a group with volumes", delete)
+        scene.expect_refusal("delete_group of a group with volumes", delete)
         scene.expect_volume(volume, "A", "a refused delete_group leaves the volumes as they are")
 
-    def test_volume_with_prepared_snapshot_is_kept(self, scene: Scenario) -> None:
+    def test_delete_volume_with_prepared_snapshot_is_refused(self, scene: Scenario) -> None:
         (volume,) = scene.new_members(1)
         (snapshot,) = new_snapshot_specs([volume])
         scene.prepare(snapshot)
-        _expect_unchanged(scene, volume, "delete_volume of a volume with a prepared snapshot")
+        _expect_delete_volume_refused(scene, volume, "delete_volume of a volume with a prepared snapshot")
         scene.delete_snapshot(snapshot)
         scene.delete_volume(volume, "delete_volume of a volume whose prepared snapshot is gone")
 
-    def test_volume_with_snapshot_is_kept(self, scene: Scenario) -> None:
+    def test_delete_volume_with_snapshot_is_refused(self, scene: Scenario) -> None:
         (volume,) = scene.new_members(1)
         (snapshot,) = scene.take_cgsnapshot([volume])
-        _expect_unchanged(scene, volume, "delete_volume of a volume with a snapshot")
+        _expect_delete_volume_refused(scene, volume, "delete_volume of a volume with a snapshot")
         scene.delete_snapshot(snapshot)
         scene.delete_volume(volume, "delete_volume of a volume whose snapshot is gone")
 
-    def test_volume_that_does_not_fit(self, scene: Scenario) -> None:
+    def test_volume_larger_than_free_space(self, scene: Scenario) -> None:
         report = must_succeed("report", scene.driver.report)
         group = scene.new_group()
         too_much = int(report.free_gib) + 1
@@ -212,15 +229,15 @@ class RefusalRules:
             )
             scene.delete_volume(volume)
             return
-        scene.refuse("create_volume on full storage", lambda: scene.driver.create_volume(volume))
+        scene.expect_refusal("create_volume on full storage", lambda: scene.driver.create_volume(volume))
         small = scene.new_volume(group)
         extend = partial(scene.driver.extend_volume, small, too_much)
-        scene.refuse("extend_volume on full storage", extend)
+        scene.expect_refusal("extend_volume on full storage", extend)
         found = must_succeed("report", scene.driver.report).provisioned_gib
         expect(found == 1, f"refused volumes must not be counted: provisioned_gib must be 1, not {found}")
 
 
-def _expect_unchanged(scene: Scenario, volume: VolumeSpec, what: str) -> None:
+def _expect_delete_volume_refused(scene: Scenario, volume: VolumeSpec, what: str) -> None:
     scene.write(volume, "A")
-    scene.refuse(what, lambda: scene.driver.delete_volume(volume))
+    scene.expect_refusal(what, lambda: scene.driver.delete_volume(volume))
     scene.expect_volume(volume, "A", "a refused delete_volume leaves the volume as it is and served")
