@@ -49,7 +49,7 @@ class Bare:
         self._shown: list[int] = []
         for leaf in self._leaves:
             qcow2.create(folder / file_name(leaf), GIB, None)
-            self._graph.open(leaf)
+            self._graph.open_layer(leaf)
             self._graph.add_export(f"v{leaf}", leaf, writable=True)
         self._names = [f"v{leaf}" for leaf in self._leaves]
 
@@ -63,7 +63,7 @@ class Bare:
         self._last = self._next[-1]
         for overlay, leaf in zip(self._next, self._leaves, strict=True):
             qcow2.create(self._folder / file_name(overlay), GIB, file_name(leaf))
-            self._graph.open(overlay)
+            self._graph.open_layer(overlay)
 
     def cut(self) -> None:
         """See Contender."""

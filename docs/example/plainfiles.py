@@ -39,7 +39,7 @@ from cgflow.drivers.contract import (
     StorageDriver,
     VolumeSpec,
 )
-from cgflow.drivers.contract.cut_evidence import CutLevel, CutTimer, capabilities_of_level, evidence
+from cgflow.drivers.contract.cut_evidence import CutLevel, CutTimer, build_evidence, capabilities_of_level
 from cgflow.errors import ConfigError, FinalDriverError
 
 GIB = 1 << 30
@@ -183,7 +183,7 @@ class PlainFiles(StorageDriver):
                 _duplicate(self._need(VolumeSpec(snapshot.volume_id, 0, group_id)), made)
                 _rename(made, self._copy(snapshot, "copy"))
             skew_ms = (moments[-1] - moments[0]) * 1000
-            said = evidence(
+            said = build_evidence(
                 "copies of files", len(snapshots), began, level=CutLevel.PER_VOLUME, skew_ms=skew_ms
             )
             made = told.with_suffix(".new")

@@ -36,5 +36,5 @@ class Folders:
 
 class TestFolder(FencingRules):
     @pytest.fixture
-    def scene(self, tmp_path: Path) -> Iterator[Scenario]:
+    def scenario(self, tmp_path: Path) -> Iterator[Scenario]:
         return Scenario(Folders(tmp_path))

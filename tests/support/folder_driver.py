@@ -30,7 +30,7 @@ from cgflow.drivers.contract import (
     SupportsFencing,
     VolumeSpec,
 )
-from cgflow.drivers.contract.cut_evidence import CutLevel, CutTimer, capabilities_of_level, evidence
+from cgflow.drivers.contract.cut_evidence import CutLevel, CutTimer, build_evidence, capabilities_of_level
 from cgflow.drivers.memory.state import GIB
 from cgflow.errors import FinalDriverError, SessionFenced
 
@@ -120,7 +120,7 @@ class FolderDriver(StorageDriver, GroupSnapshots, Cloning, Regrouping, Restoring
             if self._get("snapshots", snapshot.id) is None:
                 raise FinalDriverError(f"snapshot {snapshot.id} is not prepared")
         self._put("cuts", cgsnapshot_id, {"members": [snapshot.id for snapshot in snapshots]})
-        return evidence("rename of a file", len(snapshots), began)
+        return build_evidence("rename of a file", len(snapshots), began)
 
     def snapshot(self, snapshot: SnapshotSpec) -> JSON:
         self._check()

@@ -17,7 +17,7 @@ from cgflow.drivers.btrfs.base import MECHANISM, PROMISE, BtrfsBase, local
 from cgflow.drivers.btrfs.layout import require_file_name
 from cgflow.drivers.btrfs.state import Intent
 from cgflow.drivers.contract import JSON, Connection, GroupSnapshots, SnapshotSpec
-from cgflow.drivers.contract.cut_evidence import CutTimer, evidence
+from cgflow.drivers.contract.cut_evidence import CutTimer, build_evidence
 from cgflow.errors import FinalDriverError
 
 
@@ -90,7 +90,7 @@ class BtrfsGroupSnapshots(BtrfsBase, GroupSnapshots):
         self._layout.trace("cut:before-snapshot")
         began = CutTimer.start()
         self._layout.snapshot_live(home, cgsnapshot_id)
-        cut_evidence = evidence(MECHANISM, len(members), began, promise=PROMISE)
+        cut_evidence = build_evidence(MECHANISM, len(members), began, promise=PROMISE)
         self._layout.trace("cut:after-snapshot")
         self._layout.prune(home, cgsnapshot_id, members)
         sizes = {

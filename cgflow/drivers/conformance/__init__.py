@@ -90,7 +90,7 @@ class DriverConformance(
             harness.close()
 
     @pytest.fixture
-    def scene(self, harness: Harness) -> Scenario:
+    def scenario(self, harness: Harness) -> Scenario:
         """The scenario of one test: its backend, and the objects expected on it."""
         return Scenario(harness)
 

@@ -13,49 +13,51 @@ from cgflow.drivers.contract import DetailedInventory, SnapshotDetails, VolumeDe
 class DetailedInventoryRules:
     """Rules for the details of each object."""
 
-    def test_detail_lists_each_object(self, scene: Scenario) -> None:
-        detailer = scene.detailed_inventory_driver
-        lone, (one, other) = scene.new_volume(), scene.new_members(2)
-        snapshots = [*scene.take_cgsnapshot([one, other]), scene.take_snapshot(lone)]
-        scene.extend(lone, 2, "extend_volume")
+    def test_detail_lists_each_object(self, scenario: Scenario) -> None:
+        detailer = scenario.detailed_inventory_driver
+        lone, (one, other) = scenario.new_volume(), scenario.new_members(2)
+        snapshots = [*scenario.take_cgsnapshot([one, other]), scenario.take_snapshot(lone)]
+        scenario.extend(lone, 2, "extend_volume")
         _expect_details(
-            must_succeed("detail", detailer.detail), scene, {lone.id: 2}, "after cuts and an extend"
+            must_succeed("detail", detailer.detail), scenario, {lone.id: 2}, "after cuts and an extend"
         )
-        scene.export(snapshots[0])
-        scene.delete_snapshot(snapshots[1])
-        scene.delete_volume(other)
+        scenario.export(snapshots[0])
+        scenario.delete_snapshot(snapshots[1])
+        scenario.delete_volume(other)
         _expect_details(
-            must_succeed("a second detail", detailer.detail), scene, {lone.id: 2}, "after deletes"
+            must_succeed("a second detail", detailer.detail), scenario, {lone.id: 2}, "after deletes"
         )
 
-    def test_detail_has_the_new_group_of_a_moved_volume(self, scene: Scenario) -> None:
-        detailer = scene.detailed_inventory_driver
-        (volume,) = scene.new_members(1)
-        scene.take_cgsnapshot([volume])
-        for group in (scene.new_group(), None):
-            volume = scene.move(volume, group)
-            _expect_details(must_succeed("detail", detailer.detail), scene, {}, f"after a move to {group}")
+    def test_detail_has_the_new_group_of_a_moved_volume(self, scenario: Scenario) -> None:
+        detailer = scenario.detailed_inventory_driver
+        (volume,) = scenario.new_members(1)
+        scenario.take_cgsnapshot([volume])
+        for group in (scenario.new_group(), None):
+            volume = scenario.move(volume, group)
+            _expect_details(must_succeed("detail", detailer.detail), scenario, {}, f"after a move to {group}")
 
 
-def _expect_details(found: DetailedInventory, scene: Scenario, sizes_gib: dict[str, int], when: str) -> None:
+def _expect_details(
+    found: DetailedInventory, scenario: Scenario, sizes_gib: dict[str, int], when: str
+) -> None:
     """Compare all details with what is expected; ``sizes_gib`` has the volumes that were extended."""
-    wanted = scene.expected_inventory()
+    wanted = scenario.expected_inventory()
     expect(found.inventory == wanted, f"{when}, detail must hold the inventory; it holds {found.inventory}")
     volumes = {
         spec.id: VolumeDetails(sizes_gib.get(spec.id, spec.size_gib) * GIB, spec.group_id)
-        for spec in scene.volumes
+        for spec in scenario.volumes
     }
     expect(
         dict(found.volumes) == volumes,
         f"{when}, detail must report size and group of each volume: {volumes}; it has {dict(found.volumes)}",
     )
-    snapshots = {spec.id: SnapshotDetails(spec.volume_id, spec.group_id) for spec in scene.snapshots}
+    snapshots = {spec.id: SnapshotDetails(spec.volume_id, spec.group_id) for spec in scenario.snapshots}
     expect(
         dict(found.snapshots) == snapshots,
         f"{when}, detail must report volume and group of each snapshot: {snapshots}; "
         f"it has {dict(found.snapshots)}",
     )
-    cuts = {spec.id: spec.cgsnapshot_id for spec in scene.snapshots}
+    cuts = {spec.id: spec.cgsnapshot_id for spec in scenario.snapshots}
     reported = {id: details.cgsnapshot_id for id, details in found.snapshots.items() if details.cgsnapshot_id}
     expect(
         reported.items() <= cuts.items(),

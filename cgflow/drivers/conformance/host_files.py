@@ -32,57 +32,59 @@ class HostFileRules:
     The tests of a driver must skip these rules on a host that cannot serve files.
     """
 
-    def test_file_shows_the_volume(self, scene: Scenario) -> None:
-        (volume,) = scene.new_members(1)
-        scene.write(volume, "A")
-        path = _serve_file(scene, volume)
+    def test_file_shows_the_volume(self, scenario: Scenario) -> None:
+        (volume,) = scenario.new_members(1)
+        scenario.write(volume, "A")
+        path = _serve_file(scenario, volume)
         size = must_succeed("a look at the file", path.stat).st_size
         expect(size == GIB, f"the file of a volume of {GIB} bytes must have that size, not {size}")
         _expect_file_content(path, "A", "the file of a volume")
-        scene.write(volume, "B")
+        scenario.write(volume, "B")
         _expect_file_content(path, "B", "the file of a volume that another client has written")
 
-    def test_write_to_file_reaches_the_volume(self, scene: Scenario) -> None:
-        (volume,) = scene.new_members(1)
-        _write_durably(_serve_file(scene, volume), "A")
-        scene.expect_volume(volume, "A", "what was written through the file")
+    def test_write_to_file_reaches_the_volume(self, scenario: Scenario) -> None:
+        (volume,) = scenario.new_members(1)
+        _write_durably(_serve_file(scenario, volume), "A")
+        scenario.expect_volume(volume, "A", "what was written through the file")
 
-    def test_fsync_of_file_makes_volume_durable(self, scene: Scenario) -> None:
-        (volume,) = scene.new_members(1)
-        _write_durably(_serve_file(scene, volume), "A")
-        scene.restart("after fsync of a file")
-        scene.expect_volume(volume, "A", "what fsync of the file made durable, after a restart")
+    def test_fsync_of_file_makes_volume_durable(self, scenario: Scenario) -> None:
+        (volume,) = scenario.new_members(1)
+        _write_durably(_serve_file(scenario, volume), "A")
+        scenario.restart("after fsync of a file")
+        scenario.expect_volume(volume, "A", "what fsync of the file made durable, after a restart")
 
-    def test_file_outlives_a_restart(self, scene: Scenario) -> None:
-        (volume,) = scene.new_members(1)
-        path = _serve_file(scene, volume)
-        scene.write(volume, "A")
-        scene.restart("with a volume that is a file")
+    def test_file_outlives_a_restart(self, scenario: Scenario) -> None:
+        (volume,) = scenario.new_members(1)
+        path = _serve_file(scenario, volume)
+        scenario.write(volume, "A")
+        scenario.restart("with a volume that is a file")
         _expect_file_content(path, "A", "a file must outlive a restart of the driver")
-        again = _serve_file(scene, volume, "serve_file after a restart")
+        again = _serve_file(scenario, volume, "serve_file after a restart")
         expect(again == path, f"serve_file after a restart must tell of the same file: {path}, then {again}")
 
-    def test_serve_file_twice(self, scene: Scenario) -> None:
-        (volume,) = scene.new_members(1)
-        path = _serve_file(scene, volume)
+    def test_serve_file_twice(self, scenario: Scenario) -> None:
+        (volume,) = scenario.new_members(1)
+        path = _serve_file(scenario, volume)
         _write_durably(path, "A")
-        again = _serve_file(scene, volume, "a second serve_file")
+        again = _serve_file(scenario, volume, "a second serve_file")
         expect(again == path, f"a second serve_file must tell of the same file: {path}, then {again}")
         _expect_file_content(path, "A", "a file that was served twice")
-        scene.expect_volume(volume, "A", "a second serve_file leaves the volume as it is")
+        scenario.expect_volume(volume, "A", "a second serve_file leaves the volume as it is")
 
-    def test_file_is_gone_after_withdraw(self, scene: Scenario) -> None:
-        (volume,) = scene.new_members(1)
-        path = _serve_file(scene, volume)
+    def test_file_is_gone_after_withdraw(self, scenario: Scenario) -> None:
+        (volume,) = scenario.new_members(1)
+        path = _serve_file(scenario, volume)
         _write_durably(path, "A")
-        _withdraw_file(scene, volume, path)
-        _withdraw_file(scene, volume, path, "a second withdraw_file")
-        scene.expect_volume(volume, "A", "withdraw_file leaves the volume as it is")
-        _expect_file_content(_serve_file(scene, volume, "serve_file anew"), "A", "a file that is served anew")
+        _withdraw_file(scenario, volume, path)
+        _withdraw_file(scenario, volume, path, "a second withdraw_file")
+        scenario.expect_volume(volume, "A", "withdraw_file leaves the volume as it is")
+        _expect_file_content(
+            _serve_file(scenario, volume, "serve_file anew"), "A", "a file that is served anew"
+        )
 
-    def test_withdraw_of_unserved_file(self, scene: Scenario) -> None:
-        (volume,) = scene.new_members(1)
-        (snapshot,) = scene.take_cgsnapshot([volume])
+    def test_withdraw_of_unserved_file(self, scenario: Scenario) -> None:
+        (volume,) = scenario.new_members(1)
+        (snapshot,) = scenario.take_cgsnapshot([volume])
         nowhere = VolumeSpec(str(uuid4()), 1, str(uuid4()))
         for export in (
             volume,
@@ -92,82 +94,84 @@ class HostFileRules:
             new_snapshot_specs([nowhere])[0],
         ):
             what = f"withdraw_file of what was never served ({type(export).__name__})"
-            must_succeed(what, partial(scene.host_file_driver.withdraw_file, export))
-            scene.check_inventory(what)
+            must_succeed(what, partial(scenario.host_file_driver.withdraw_file, export))
+            scenario.check_inventory(what)
 
-    def test_file_that_is_open_is_not_withdrawn(self, scene: Scenario) -> None:
-        (volume,) = scene.new_members(1)
-        path = _serve_file(scene, volume)
+    def test_file_that_is_open_is_not_withdrawn(self, scenario: Scenario) -> None:
+        (volume,) = scenario.new_members(1)
+        path = _serve_file(scenario, volume)
         with path.open("rb"):
             try:
                 must_succeed(
-                    "withdraw_file", lambda: scene.host_file_driver.withdraw_file(volume), but=BusyDriverError
+                    "withdraw_file",
+                    lambda: scenario.host_file_driver.withdraw_file(volume),
+                    but=BusyDriverError,
                 )
             except BusyDriverError:
-                scene.check_inventory("withdraw_file, which was refused as busy")
+                scenario.check_inventory("withdraw_file, which was refused as busy")
             else:
                 raise Violation("withdraw_file must raise BusyDriverError while the file is open")
-            scene.write(volume, "A")
+            scenario.write(volume, "A")
             _expect_file_content(path, "A", "a file that was not withdrawn because it is open")
-        _withdraw_file(scene, volume, path, "withdraw_file of a file that was closed")
+        _withdraw_file(scenario, volume, path, "withdraw_file of a file that was closed")
 
-    def test_file_keeps_serving_the_volume_after_a_cut(self, scene: Scenario) -> None:
-        (volume,) = scene.new_members(1)
-        path = _serve_file(scene, volume)
+    def test_file_keeps_serving_the_volume_after_a_cut(self, scenario: Scenario) -> None:
+        (volume,) = scenario.new_members(1)
+        path = _serve_file(scenario, volume)
         _write_durably(path, "A")
-        (snapshot,) = scene.take_cgsnapshot([volume])
+        (snapshot,) = scenario.take_cgsnapshot([volume])
         _expect_file_content(path, "A", "the file of a volume after a cut")
         _write_durably(path, "B")
-        scene.expect_volume(volume, "B", "what was written through the file after a cut")
-        scene.expect_snapshot(
+        scenario.expect_volume(volume, "B", "what was written through the file after a cut")
+        scenario.expect_snapshot(
             snapshot, "A", "a snapshot holds what was written through the file before the cut"
         )
 
-    def test_file_of_a_snapshot(self, scene: Scenario) -> None:
-        (volume,) = scene.new_members(1)
-        scene.write(volume, "A")
-        (snapshot,) = scene.take_cgsnapshot([volume])
-        scene.write(volume, "B")
-        scene.export(snapshot)
-        path = _serve_file(scene, snapshot, "serve_file of an exported snapshot")
+    def test_file_of_a_snapshot(self, scenario: Scenario) -> None:
+        (volume,) = scenario.new_members(1)
+        scenario.write(volume, "A")
+        (snapshot,) = scenario.take_cgsnapshot([volume])
+        scenario.write(volume, "B")
+        scenario.export(snapshot)
+        path = _serve_file(scenario, snapshot, "serve_file of an exported snapshot")
         _expect_file_content(path, "A", "the file of a snapshot")
         with suppress(OSError):
             _write_pieces(path, "X")
-        scene.expect_snapshot(snapshot, "A", "nobody writes to a snapshot through its file")
-        scene.expect_volume(volume, "B", "nobody writes to a volume through the file of a snapshot")
-        _withdraw_file(scene, snapshot, path, "withdraw_file of a snapshot")
+        scenario.expect_snapshot(snapshot, "A", "nobody writes to a snapshot through its file")
+        scenario.expect_volume(volume, "B", "nobody writes to a volume through the file of a snapshot")
+        _withdraw_file(scenario, snapshot, path, "withdraw_file of a snapshot")
 
-    def test_file_is_removed_with_its_export(self, scene: Scenario) -> None:
-        (volume,) = scene.new_members(1)
-        (snapshot,) = scene.take_cgsnapshot([volume])
-        for end in (scene.unexport, scene.delete_snapshot):
-            scene.export(snapshot)
-            path = _serve_file(scene, snapshot)
+    def test_file_is_removed_with_its_export(self, scenario: Scenario) -> None:
+        (volume,) = scenario.new_members(1)
+        (snapshot,) = scenario.take_cgsnapshot([volume])
+        for end in (scenario.unexport, scenario.delete_snapshot):
+            scenario.export(snapshot)
+            path = _serve_file(scenario, snapshot)
             end(snapshot)
             _expect_gone(path, end.__name__)
-        path = _serve_file(scene, volume)
-        scene.delete_volume(volume)
+        path = _serve_file(scenario, volume)
+        scenario.delete_volume(volume)
         _expect_gone(path, "delete_volume")
 
-    def test_serve_file_without_export_is_refused(self, scene: Scenario) -> None:
-        (volume,) = scene.new_members(1)
-        (snapshot,) = scene.take_cgsnapshot([volume])
+    def test_serve_file_without_export_is_refused(self, scenario: Scenario) -> None:
+        (volume,) = scenario.new_members(1)
+        (snapshot,) = scenario.take_cgsnapshot([volume])
         for export in (snapshot, VolumeSpec(str(uuid4()), 1, volume.group_id)):
             what = f"serve_file of what is not exported ({type(export).__name__})"
-            must_raise_final_error(what, partial(scene.host_file_driver.serve_file, export))
-            scene.check_inventory(what)
+            must_raise_final_error(what, partial(scenario.host_file_driver.serve_file, export))
+            scenario.check_inventory(what)
 
 
-def _serve_file(scene: Scenario, export: Shown, what: str = "serve_file") -> Path:
-    data = must_succeed(what, lambda: scene.host_file_driver.serve_file(export)).data
-    scene.check_inventory(what)
+def _serve_file(scenario: Scenario, export: Shown, what: str = "serve_file") -> Path:
+    data = must_succeed(what, lambda: scenario.host_file_driver.serve_file(export)).data
+    scenario.check_inventory(what)
     expect(isinstance(data.get("path"), str), f"{what} must tell the path of the file, not {data}")
     return Path(str(data["path"]))
 
 
-def _withdraw_file(scene: Scenario, export: Shown, path: Path, what: str = "withdraw_file") -> None:
-    must_succeed(what, lambda: scene.host_file_driver.withdraw_file(export))
-    scene.check_inventory(what)
+def _withdraw_file(scenario: Scenario, export: Shown, path: Path, what: str = "withdraw_file") -> None:
+    must_succeed(what, lambda: scenario.host_file_driver.withdraw_file(export))
+    scenario.check_inventory(what)
     _expect_gone(path, what)
 
 

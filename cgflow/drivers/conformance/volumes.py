@@ -40,144 +40,146 @@ IMAGE_WITH_BACKING_FILE = (_IMAGE_HEADER + bytes(8) + _BACKING_FILE).ljust(PIECE
 class VolumeRules:
     """Rules for the mandatory part of a driver."""
 
-    def test_report_is_plausible(self, scene: Scenario) -> None:
-        report = _get_report(scene)
+    def test_report_is_plausible(self, scenario: Scenario) -> None:
+        report = _get_report(scenario)
         expect(report.total_gib > 0, f"report: total_gib must be above zero, not {report.total_gib}")
         expect(0 <= report.free_gib <= report.total_gib, "report: free_gib must lie between 0 and total_gib")
         expect(report.provisioned_gib == 0, "report: provisioned_gib of an empty backend must be 0")
         must_succeed("report: capabilities as JSON", lambda: json.dumps(report.capabilities))
 
-    def test_provisioned_capacity_follows_volumes(self, scene: Scenario) -> None:
-        volume = scene.new_volume(scene.new_group())
-        _expect_provisioned(scene, 1, "create_volume of 1 GiB")
-        scene.new_volume()
-        _expect_provisioned(scene, 2, "create_volume of 1 GiB more")
-        scene.extend(volume, 3)
-        _expect_provisioned(scene, 4, "extend_volume from 1 to 3 GiB")
-        scene.extend(volume, 1)
-        _expect_provisioned(scene, 2, "extend_volume back to 1 GiB")
-        scene.delete_volume(volume)
-        _expect_provisioned(scene, 1, "delete_volume")
+    def test_provisioned_capacity_follows_volumes(self, scenario: Scenario) -> None:
+        volume = scenario.new_volume(scenario.new_group())
+        _expect_provisioned(scenario, 1, "create_volume of 1 GiB")
+        scenario.new_volume()
+        _expect_provisioned(scenario, 2, "create_volume of 1 GiB more")
+        scenario.extend(volume, 3)
+        _expect_provisioned(scenario, 4, "extend_volume from 1 to 3 GiB")
+        scenario.extend(volume, 1)
+        _expect_provisioned(scenario, 2, "extend_volume back to 1 GiB")
+        scenario.delete_volume(volume)
+        _expect_provisioned(scenario, 1, "delete_volume")
 
-    def test_create_and_delete_group(self, scene: Scenario) -> None:
-        scene.delete_group(scene.new_group())
+    def test_create_and_delete_group(self, scenario: Scenario) -> None:
+        scenario.delete_group(scenario.new_group())
 
-    def test_create_and_delete_volume_in_group(self, scene: Scenario) -> None:
-        group = scene.new_group()
-        volume = scene.new_volume(group)
-        scene.delete_volume(volume)
-        scene.delete_group(group)
+    def test_create_and_delete_volume_in_group(self, scenario: Scenario) -> None:
+        group = scenario.new_group()
+        volume = scenario.new_volume(group)
+        scenario.delete_volume(volume)
+        scenario.delete_group(group)
 
-    def test_create_and_delete_volume_without_group(self, scene: Scenario) -> None:
-        volume = scene.new_volume()
-        scene.write(volume, "A")
-        scene.expect_volume(volume, "A", "a volume outside any group keeps what is written")
-        scene.delete_volume(volume)
+    def test_create_and_delete_volume_without_group(self, scenario: Scenario) -> None:
+        volume = scenario.new_volume()
+        scenario.write(volume, "A")
+        scenario.expect_volume(volume, "A", "a volume outside any group keeps what is written")
+        scenario.delete_volume(volume)
 
-    def test_groups_are_independent(self, scene: Scenario) -> None:
-        members, others = scene.new_members(2), scene.new_members(2)
-        scene.new_volume()
-        scene.delete_volume(members[0])
-        scene.write(members[1], "A")
-        scene.expect_volume(others[1], ZERO, "a volume of one group does not show writes to one of another")
+    def test_groups_are_independent(self, scenario: Scenario) -> None:
+        members, others = scenario.new_members(2), scenario.new_members(2)
+        scenario.new_volume()
+        scenario.delete_volume(members[0])
+        scenario.write(members[1], "A")
+        scenario.expect_volume(
+            others[1], ZERO, "a volume of one group does not show writes to one of another"
+        )
 
-    def test_new_volume_reads_as_zeros(self, scene: Scenario) -> None:
-        scene.expect_volume(scene.new_volume(scene.new_group()), ZERO, "a new volume is empty")
+    def test_new_volume_reads_as_zeros(self, scenario: Scenario) -> None:
+        scenario.expect_volume(scenario.new_volume(scenario.new_group()), ZERO, "a new volume is empty")
 
-    def test_volume_keeps_what_is_written(self, scene: Scenario) -> None:
-        one, other = scene.new_members(2)
-        scene.write(one, "A")
-        scene.write(other, "B")
-        scene.expect_volume(one, "A", "a volume keeps what is written")
-        scene.write(one, "C", 0)
-        scene.expect_volume(one, "C", "a volume reads what was written last", 0)
-        scene.expect_volume(other, "B", "a volume keeps what is written")
+    def test_volume_keeps_what_is_written(self, scenario: Scenario) -> None:
+        one, other = scenario.new_members(2)
+        scenario.write(one, "A")
+        scenario.write(other, "B")
+        scenario.expect_volume(one, "A", "a volume keeps what is written")
+        scenario.write(one, "C", 0)
+        scenario.expect_volume(one, "C", "a volume reads what was written last", 0)
+        scenario.expect_volume(other, "B", "a volume keeps what is written")
 
-    def test_recreated_volume_is_empty(self, scene: Scenario) -> None:
-        volume = scene.new_volume(scene.new_group())
-        scene.write(volume, "A")
-        scene.harness.disconnect(volume)
-        scene.delete_volume(volume)
-        scene.create_volume(volume, "create_volume with the id of a deleted one")
-        scene.expect_volume(volume, ZERO, "a volume made again under the id of a deleted one is empty")
+    def test_recreated_volume_is_empty(self, scenario: Scenario) -> None:
+        volume = scenario.new_volume(scenario.new_group())
+        scenario.write(volume, "A")
+        scenario.harness.disconnect(volume)
+        scenario.delete_volume(volume)
+        scenario.create_volume(volume, "create_volume with the id of a deleted one")
+        scenario.expect_volume(volume, ZERO, "a volume made again under the id of a deleted one is empty")
 
-    def test_connected_volume_can_be_deleted(self, scene: Scenario) -> None:
-        volume = scene.new_volume(scene.new_group())
-        scene.write(volume, "A")
-        scene.delete_volume(volume, "delete_volume with a client connected")
+    def test_connected_volume_can_be_deleted(self, scenario: Scenario) -> None:
+        volume = scenario.new_volume(scenario.new_group())
+        scenario.write(volume, "A")
+        scenario.delete_volume(volume, "delete_volume with a client connected")
 
-    def test_extend_and_shrink_back_keep_content(self, scene: Scenario) -> None:
-        volume = scene.new_volume(scene.new_group())
-        scene.write(volume, "A")
-        scene.extend(volume, 2)
-        scene.expect_volume(volume, "A", "extend_volume keeps content")
-        scene.expect_volume(volume, ZERO, "extend_volume adds room that reads as zeros", GIB)
-        scene.write(volume, "B", GIB)
-        scene.expect_volume(volume, "B", "extend_volume adds room that keeps what is written", GIB)
-        scene.extend(volume, 1, "extend_volume back to the old size")
-        scene.expect_volume(volume, "A", "extend_volume back to the old size keeps content")
+    def test_extend_and_shrink_back_keep_content(self, scenario: Scenario) -> None:
+        volume = scenario.new_volume(scenario.new_group())
+        scenario.write(volume, "A")
+        scenario.extend(volume, 2)
+        scenario.expect_volume(volume, "A", "extend_volume keeps content")
+        scenario.expect_volume(volume, ZERO, "extend_volume adds room that reads as zeros", GIB)
+        scenario.write(volume, "B", GIB)
+        scenario.expect_volume(volume, "B", "extend_volume adds room that keeps what is written", GIB)
+        scenario.extend(volume, 1, "extend_volume back to the old size")
+        scenario.expect_volume(volume, "A", "extend_volume back to the old size keeps content")
 
-    def test_connection_is_json_and_names_a_protocol(self, scene: Scenario) -> None:
-        volume = scene.new_volume(scene.new_group())
-        connection = must_succeed("connection", lambda: scene.driver.connection(volume))
+    def test_connection_is_json_and_names_a_protocol(self, scenario: Scenario) -> None:
+        volume = scenario.new_volume(scenario.new_group())
+        connection = must_succeed("connection", lambda: scenario.driver.connection(volume))
         expect(bool(connection.protocol), "connection: protocol must not be empty")
         must_succeed("connection: data as JSON", lambda: json.dumps(connection.data))
 
-    def test_connection_has_the_volume_size(self, scene: Scenario) -> None:
-        volume = scene.new_volume(scene.new_group())
-        _expect_connection_size(scene, volume, 1, "create_volume")
-        scene.extend(volume, 2)
-        _expect_connection_size(scene, volume, 2, "extend_volume")
+    def test_connection_has_the_volume_size(self, scenario: Scenario) -> None:
+        volume = scenario.new_volume(scenario.new_group())
+        _expect_connection_size(scenario, volume, 1, "create_volume")
+        scenario.extend(volume, 2)
+        _expect_connection_size(scenario, volume, 2, "extend_volume")
 
 
-def _get_report(scene: Scenario) -> Report:
-    return must_succeed("report", scene.driver.report)
+def _get_report(scenario: Scenario) -> Report:
+    return must_succeed("report", scenario.driver.report)
 
 
-def _expect_connection_size(scene: Scenario, volume: VolumeSpec, gib: int, after: str) -> None:
-    found = must_succeed("connection", lambda: scene.driver.connection(volume)).data.get("size_bytes")
+def _expect_connection_size(scenario: Scenario, volume: VolumeSpec, gib: int, after: str) -> None:
+    found = must_succeed("connection", lambda: scenario.driver.connection(volume)).data.get("size_bytes")
     expect(found == gib * GIB, f"connection: after {after} size_bytes must be {gib * GIB}, not {found}")
 
 
-def _expect_provisioned(scene: Scenario, gib: int, after: str) -> None:
-    found = _get_report(scene).provisioned_gib
+def _expect_provisioned(scenario: Scenario, gib: int, after: str) -> None:
+    found = _get_report(scenario).provisioned_gib
     expect(found == gib, f"report: after {after}, provisioned_gib must be {gib}, not {found}")
 
 
 class ExtendRules:
     """Rules for a client that keeps writing while its volume is extended."""
 
-    def test_extend_while_a_client_writes(self, scene: Scenario) -> None:
-        (volume,) = scene.new_members(1)
-        claim = must_succeed("report", scene.driver.report).capabilities.get(ONLINE_EXTEND)
+    def test_extend_while_a_client_writes(self, scenario: Scenario) -> None:
+        (volume,) = scenario.new_members(1)
+        claim = must_succeed("report", scenario.driver.report).capabilities.get(ONLINE_EXTEND)
         expect(claim in (True, False, None), f"{ONLINE_EXTEND} must be true or false, not {claim!r}")
         is_refused = False
-        with _WritingClient(scene, volume) as client:
+        with _WritingClient(scenario, volume) as client:
             client.await_writes("before extend_volume")
             try:
                 must_succeed(
                     "extend_volume while a client writes",
-                    lambda: scene.driver.extend_volume(volume, 2),
+                    lambda: scenario.driver.extend_volume(volume, 2),
                     but=None if claim else BusyDriverError,
                 )
             except BusyDriverError:
                 is_refused = True
-            _expect_size_after_extend(scene, volume, 1 if is_refused else 2)
-            scene.check_inventory("extend_volume while a client writes")
+            _expect_size_after_extend(scenario, volume, 1 if is_refused else 2)
+            scenario.check_inventory("extend_volume while a client writes")
             client.await_writes("after extend_volume")
         expect(
             is_refused or claim is not False, f"a volume grew under its client: {ONLINE_EXTEND} is not false"
         )
-        scene.harness.disconnect(volume)
+        scenario.harness.disconnect(volume)
         if is_refused:
-            scene.extend(volume, 2, "extend_volume when the client is gone")
-            _expect_size_after_extend(scene, volume, 2)
+            scenario.extend(volume, 2, "extend_volume when the client is gone")
+            _expect_size_after_extend(scenario, volume, 2)
         for slot, letter in client.acknowledged.items():
-            scene.expect_volume(
+            scenario.expect_volume(
                 volume, letter, "what was acknowledged while the volume grew", slot * PIECE_BYTES
             )
-        scene.write(volume, "Z", 2 * GIB - PIECE_BYTES)
-        scene.expect_volume(
+        scenario.write(volume, "Z", 2 * GIB - PIECE_BYTES)
+        scenario.expect_volume(
             volume, "Z", "a client that connects anew has the new size", 2 * GIB - PIECE_BYTES
         )
 
@@ -185,8 +187,8 @@ class ExtendRules:
 class _WritingClient:
     """A thread that writes to one slot after the other, until the end of a ``with`` block."""
 
-    def __init__(self, scene: Scenario, volume: VolumeSpec) -> None:
-        self._scene, self._volume = scene, volume
+    def __init__(self, scenario: Scenario, volume: VolumeSpec) -> None:
+        self._scenario, self._volume = scenario, volume
         self._changed = threading.Condition()
         self._is_over = False
         self._failure: Exception | None = None
@@ -220,7 +222,7 @@ class _WritingClient:
             letter = chr(ord("A") + (slot + rounds[slot]) % 25)
             rounds[slot] += 1
             try:
-                self._scene.harness.write(self._volume, slot * PIECE_BYTES, piece_filled_with(letter))
+                self._scenario.harness.write(self._volume, slot * PIECE_BYTES, piece_filled_with(letter))
             except Exception as error:  # noqa: BLE001 - reported to the thread that waits for the client
                 self._failure = error
             with self._changed:
@@ -232,8 +234,8 @@ class _WritingClient:
                 return
 
 
-def _expect_size_after_extend(scene: Scenario, volume: VolumeSpec, gib: int) -> None:
-    found = must_succeed("connection", lambda: scene.driver.connection(volume)).data.get("size_bytes")
+def _expect_size_after_extend(scenario: Scenario, volume: VolumeSpec, gib: int) -> None:
+    found = must_succeed("connection", lambda: scenario.driver.connection(volume)).data.get("size_bytes")
     done = "grew" if gib == 2 else "was refused as busy"
     expect(
         found == gib * GIB,
@@ -244,50 +246,52 @@ def _expect_size_after_extend(scene: Scenario, volume: VolumeSpec, gib: int) -> 
 class OpaqueContentRules:
     """Rules for content that looks like an image: a driver that probed it would read a file of the host."""
 
-    def test_connection_names_the_format(self, scene: Scenario) -> None:
-        volume = scene.new_volume()
-        _expect_raw_format(must_succeed("connection", lambda: scene.driver.connection(volume)))
-        snapshot = scene.take_snapshot(volume)
-        scene.export(snapshot)
+    def test_connection_names_the_format(self, scenario: Scenario) -> None:
+        volume = scenario.new_volume()
+        _expect_raw_format(must_succeed("connection", lambda: scenario.driver.connection(volume)))
+        snapshot = scenario.take_snapshot(volume)
+        scenario.export(snapshot)
         _expect_raw_format(
-            must_succeed("export_snapshot", lambda: scene.group_snapshot_driver.export_snapshot(snapshot))
+            must_succeed("export_snapshot", lambda: scenario.group_snapshot_driver.export_snapshot(snapshot))
         )
 
-    def test_content_that_looks_like_an_image_is_copied(self, scene: Scenario) -> None:
-        (volume,) = scene.new_members(1)
-        scene.harness.write(volume, 0, IMAGE_WITH_BACKING_FILE)
-        (snapshot,) = scene.take_cgsnapshot([volume])
-        clone = scene.clone(snapshot, volume.group_id)
-        _expect_content_uninterpreted(scene, clone, "a clone holds what the snapshot holds")
-        scene.restart("after an image was written into a volume")
-        _expect_content_uninterpreted(scene, volume, "a volume holds what was written")
-        _expect_content_uninterpreted(scene, clone, "a clone holds what the snapshot holds")
+    def test_content_that_looks_like_an_image_is_copied(self, scenario: Scenario) -> None:
+        (volume,) = scenario.new_members(1)
+        scenario.harness.write(volume, 0, IMAGE_WITH_BACKING_FILE)
+        (snapshot,) = scenario.take_cgsnapshot([volume])
+        clone = scenario.clone(snapshot, volume.group_id)
+        _expect_content_uninterpreted(scenario, clone, "a clone holds what the snapshot holds")
+        scenario.restart("after an image was written into a volume")
+        _expect_content_uninterpreted(scenario, volume, "a volume holds what was written")
+        _expect_content_uninterpreted(scenario, clone, "a clone holds what the snapshot holds")
 
-    def test_content_that_looks_like_an_image_is_restored(self, scene: Scenario) -> None:
-        scene.restoring_driver  # noqa: B018 - skips here if the driver cannot restore
-        (volume,) = scene.new_members(1)
-        scene.harness.write(volume, 0, IMAGE_WITH_BACKING_FILE)
-        (snapshot,) = scene.take_cgsnapshot([volume])
-        scene.write(volume, "B")
-        scene.restore("r", [snapshot])
-        scene.finish_restore("r", [snapshot])
-        _expect_content_uninterpreted(scene, volume, "a restored volume holds what the snapshot holds")
+    def test_content_that_looks_like_an_image_is_restored(self, scenario: Scenario) -> None:
+        scenario.restoring_driver  # noqa: B018 - skips here if the driver cannot restore
+        (volume,) = scenario.new_members(1)
+        scenario.harness.write(volume, 0, IMAGE_WITH_BACKING_FILE)
+        (snapshot,) = scenario.take_cgsnapshot([volume])
+        scenario.write(volume, "B")
+        scenario.restore("r", [snapshot])
+        scenario.finish_restore("r", [snapshot])
+        _expect_content_uninterpreted(scenario, volume, "a restored volume holds what the snapshot holds")
 
-    def test_content_that_looks_like_an_image_is_moved_and_extended(self, scene: Scenario) -> None:
-        scene.regrouping_driver  # noqa: B018 - skips here if the driver cannot move volumes
-        (volume,) = scene.new_members(1)
-        scene.harness.write(volume, 0, IMAGE_WITH_BACKING_FILE)
-        volume = scene.move(volume, None)
-        scene.extend(volume, 3)
-        _expect_content_uninterpreted(scene, volume, "a volume holds what was written", 3)
+    def test_content_that_looks_like_an_image_is_moved_and_extended(self, scenario: Scenario) -> None:
+        scenario.regrouping_driver  # noqa: B018 - skips here if the driver cannot move volumes
+        (volume,) = scenario.new_members(1)
+        scenario.harness.write(volume, 0, IMAGE_WITH_BACKING_FILE)
+        volume = scenario.move(volume, None)
+        scenario.extend(volume, 3)
+        _expect_content_uninterpreted(scenario, volume, "a volume holds what was written", 3)
 
 
-def _expect_content_uninterpreted(scene: Scenario, volume: VolumeSpec, rule: str, size_gib: int = 1) -> None:
+def _expect_content_uninterpreted(
+    scenario: Scenario, volume: VolumeSpec, rule: str, size_gib: int = 1
+) -> None:
     expect(
-        scene.harness.read(volume, 0, PIECE_BYTES) == IMAGE_WITH_BACKING_FILE,
+        scenario.harness.read(volume, 0, PIECE_BYTES) == IMAGE_WITH_BACKING_FILE,
         f"{rule}: the header of an image must be read as it was written, and be believed by nobody",
     )
-    found = must_succeed("connection", lambda: scene.driver.connection(volume)).data.get("size_bytes")
+    found = must_succeed("connection", lambda: scenario.driver.connection(volume)).data.get("size_bytes")
     expect(found == size_gib * GIB, f"{rule}: a volume has the size it was given, not {found} bytes")
 
 

@@ -100,7 +100,7 @@ class CutTimer:
         return round((time.monotonic() - self.tick_s) * 1000, 3)
 
 
-def evidence(
+def build_evidence(
     mechanism: str,
     members: int,
     began: CutTimer | None,

@@ -34,7 +34,7 @@ from cgflow.drivers.contract import (
     SupportsHostFiles,
     VolumeSpec,
 )
-from cgflow.drivers.contract.cut_evidence import CutTimer, evidence
+from cgflow.drivers.contract.cut_evidence import CutTimer, build_evidence
 from cgflow.drivers.fault_injection.drill_file import Fault
 from cgflow.drivers.fault_injection.schedule import FaultSchedule, Firing
 
@@ -116,7 +116,7 @@ class FaultyGroupSnapshots(FaultyVolumes, GroupSnapshots):
 
     def cut(self, cgsnapshot_id: str, group_id: str | None, snapshots: list[SnapshotSpec]) -> JSON:
         effect = partial(self._group_snapshot_driver.cut, cgsnapshot_id, group_id, snapshots)
-        lie = evidence("none", len(snapshots), CutTimer.start())
+        lie = build_evidence("none", len(snapshots), CutTimer.start())
         return self._call_with_faults("cut", effect, lie, cgsnapshot_id, group_id, *snapshots)
 
     def snapshot(self, snapshot: SnapshotSpec) -> JSON:

@@ -14,7 +14,7 @@ import time
 from dataclasses import asdict
 
 from cgflow.drivers.contract import JSON, Connection, GroupSnapshots, SnapshotSpec
-from cgflow.drivers.contract.cut_evidence import CutLevel, CutTimer, evidence
+from cgflow.drivers.contract.cut_evidence import CutLevel, CutTimer, build_evidence
 from cgflow.drivers.memory.base import MemoryBase
 from cgflow.drivers.memory.state import GIB, Content, Cut
 from cgflow.errors import AmbiguousDriverError, FinalDriverError
@@ -47,7 +47,7 @@ class MemoryGroupSnapshots(MemoryBase, GroupSnapshots):
             if done is not None:
                 return dict(done.evidence)
             ids = [snapshot.id for snapshot in snapshots]
-            cut_evidence = evidence(
+            cut_evidence = build_evidence(
                 _MECHANISMS[self.level], len(set(ids)), began, level=self.level, skew_ms=skew_ms
             )
             extra: JSON = {"seen": contents} if contents else {}

@@ -100,11 +100,11 @@ class HomeRegistry:
         self._config.stopping.set()
         homes = list(self._homes.values())
         for home in homes:
-            home.disconnect()
+            home.disconnect_from_daemon()
         # Running calls fail now, but one of them may just have connected to a new daemon: disconnect again.
         for home in homes:
             with home.lock:
-                home.disconnect()
+                home.disconnect_from_daemon()
         with self._threads_lock:
             threads, self._threads = self._threads, []
         for thread in threads:
@@ -310,14 +310,14 @@ class HomeRegistry:
     def _serve_unless_locked(self, home: Home) -> None:
         """Serve a home in the background, unless its lock is held: every operation does so itself."""
 
-        def work() -> None:
+        def serve_if_unlocked() -> None:
             if home.lock.acquire(blocking=False):
                 try:
                     self._serve_unless_stopped(home)
                 finally:
                     home.lock.release()
 
-        self._start_thread(work, f"qsd-serve-{home.id}")
+        self._start_thread(serve_if_unlocked, f"qsd-serve-{home.id}")
 
     def _serve_unless_stopped(self, home: Home) -> None:
         if not self._config.stopping.is_set() and not home.is_removed:

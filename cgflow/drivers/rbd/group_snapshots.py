@@ -15,7 +15,7 @@ from typing import Any
 
 from cgflow import clock
 from cgflow.drivers.contract import JSON, Connection, GroupSnapshots, SnapshotSpec
-from cgflow.drivers.contract.cut_evidence import evidence
+from cgflow.drivers.contract.cut_evidence import build_evidence
 from cgflow.drivers.rbd import names
 from cgflow.drivers.rbd.base import RbdBase, require_no_restore, require_own_image, volume_locks
 from cgflow.drivers.rbd.records import (
@@ -224,7 +224,7 @@ def _prepared_records(
 
 def _evidence(mechanism: str, members: int, taken: Mapping[str, float] | None) -> JSON:
     """Return the evidence of a cut. ``taken`` is None if its answer, and with it the time, was lost."""
-    cut_evidence = evidence(mechanism, members, None)
+    cut_evidence = build_evidence(mechanism, members, None)
     if taken is None:
         return cut_evidence
     at = datetime.fromtimestamp(taken["at_s"], UTC).replace(tzinfo=None)

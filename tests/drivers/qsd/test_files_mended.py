@@ -136,7 +136,7 @@ def test_a_file_of_what_was_deleted_without_us_is_cleared_away_at_the_start(benc
     bench.driver.export_snapshot(copy)
     path = served(bench, copy)
     bench.driver.stop()
-    stray = StateDir(bench.state_dir).mounts.path("of-nothing")
+    stray = StateDir(bench.state_dir).mounts.file_path("of-nothing")
     stray.touch()
     bench.start()
     assert path.exists()

@@ -68,7 +68,7 @@ def slowly(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def hurry(bench: Bench) -> None:
     for home in bench.driver._homes.all():
-        for job in home.graph.jobs.all():
+        for job in home.graph.jobs.query_jobs():
             # The job may have ended by now.
             with suppress(CommandRefused):
                 home.graph.client.execute("block-job-set-speed", {"device": job, "speed": 0})

@@ -173,7 +173,7 @@ class Home:
         """Return the file of a layer."""
         return self.folder / file_name(layer)
 
-    def save(self, changed: Manifest, *, releasing: bool = False) -> None:
+    def save_manifest(self, changed: Manifest, *, releasing: bool = False) -> None:
         """Replace the manifest, durably. Raises: OSError, and nothing has changed."""
         manifest_file.write(self.folder, changed, releasing=releasing)
         self.manifest = changed
@@ -233,13 +233,13 @@ class Home:
         if port is None or self.manifest.is_vacant:
             # No client has an address yet, so the port can still be chosen.
             port = tcp.assign_port(self.id)
-            self.save(replace(self.manifest, nbd_port=port))
+            self.save_manifest(replace(self.manifest, nbd_port=port))
         return tcp.nbd_server_arguments(port)
 
     def record_daemon(self) -> None:
         """Record the adopted daemon in the manifest if it is not recorded there. Raises: OSError."""
         if self._daemon is not None and self.manifest.daemon != self._daemon.record:
-            self.save(replace(self.manifest, daemon=self._daemon.record), releasing=True)
+            self.save_manifest(replace(self.manifest, daemon=self._daemon.record), releasing=True)
 
     def end_daemon(self) -> None:
         """End the daemon, if there is one, and wait for its end. Raises: BusyDriverError."""
@@ -254,7 +254,7 @@ class Home:
             daemon_process.reap(self._daemon.record.pid)
             self._daemon = self._graph = None
 
-    def disconnect(self) -> None:
+    def disconnect_from_daemon(self) -> None:
         """Close the connection; the daemon continues to serve."""
         if self._daemon is not None:
             self._daemon.disconnect()

@@ -94,7 +94,7 @@ def _create_linked_clone(
                 fsync_folder(target.folder)
                 target.trace("link:after-files")
                 record = VolumeRecord(id=volume_id, size_bytes=size_bytes, chain=numbers)
-                target.save(replace(target.manifest, next_layer=numbers[-1] + 1).with_volume(record))
+                target.save_manifest(replace(target.manifest, next_layer=numbers[-1] + 1).with_volume(record))
             except OSError as error:
                 target.remove_layer_files(*numbers)
                 if error.errno in UNLINKABLE:

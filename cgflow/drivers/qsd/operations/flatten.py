@@ -40,12 +40,12 @@ def start(home: Home, volume_id: str, layer: int) -> None:
     volume = home.manifest.volumes[volume_id]
     home.refuse_write_to_shared_layer(layer)
     _refuse_without_free_space(home, volume, layer)
-    home.save(home.manifest.with_volume(replace(volume, flattening=layer)), releasing=True)
+    home.save_manifest(home.manifest.with_volume(replace(volume, flattening=layer)), releasing=True)
     home.trace("flatten:after-intent")
     try:
         home.graph.jobs.start_flattening(layer)
     except CommandRefused as refusal:
-        home.save(home.manifest.with_volume(volume), releasing=True)
+        home.save_manifest(home.manifest.with_volume(volume), releasing=True)
         raise FinalDriverError(
             f"the chain of volume {volume_id} was not shortened: {refusal.reason}"
         ) from refusal
@@ -72,7 +72,7 @@ def recover(home: Home, volume_id: str) -> None:
     Raises: AmbiguousDriverError, OSError.
     """
     layer = home.manifest.volumes[volume_id].flattening
-    if layer is not None and block_jobs.flattening_job_id(layer) not in home.graph.jobs.all():
+    if layer is not None and block_jobs.flattening_job_id(layer) not in home.graph.jobs.query_jobs():
         home.graph.discard_cached_nodes()
         record_outcome(home, volume_id)
 
@@ -85,10 +85,10 @@ def record_outcome(home: Home, volume_id: str) -> None:
     volume = home.manifest.volumes[volume_id]
     below = None if volume.flattening is None else home.graph.nodes()[volume.flattening].backing
     if below is None and volume.flattening is not None:
-        home.graph.flush(volume.flattening)
+        home.graph.flush_layer(volume.flattening)
         home.trace("flatten:after-flush")
     after = layer_tree.volume_after_flattening(volume) if below is None else replace(volume, flattening=None)
-    home.save(home.manifest.with_volume(after), releasing=True)
+    home.save_manifest(home.manifest.with_volume(after), releasing=True)
     home.trace("flatten:after-record")
     close_unneeded_layers(home, volume_id)
     home.trace("flatten:after-rest")

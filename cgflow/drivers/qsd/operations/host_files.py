@@ -64,7 +64,7 @@ def unserved_file_problems(home: Home) -> list[str]:
         if not home.problems.has(ProblemKind.HOST_FILE_NOT_SERVED, name)
     ]
     return [
-        f"{files.path(name)} is not served any more: connect it again as a file"
+        f"{files.file_path(name)} is not served any more: connect it again as a file"
         for name in unreported
         if not files.is_served(name)
     ]

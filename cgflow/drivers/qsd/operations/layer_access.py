@@ -148,7 +148,7 @@ def open_needed_layers(home: Home, volume_id: str) -> None:
     if missing:
         damaged = damaged_layers(home, volume).keys()
         missing = [one for one in missing if damaged.isdisjoint(layer_tree.backing_chain(volume, one.layer))]
-        for refusal in home.graph.open_all(missing).values():
+        for refusal in home.graph.open_layers(missing).values():
             raise refusal
 
 
@@ -158,7 +158,7 @@ def close_unneeded_layers(home: Home, volume_id: str) -> None:
     opened = home.graph.nodes().keys() & volume.backing_of.keys()
     # A layer has a higher number than its backing layer.
     for layer in sorted(opened - layer_tree.layers_to_serve(volume, home.layers_being_cloned), reverse=True):
-        home.graph.close(layer)
+        home.graph.close_layer(layer)
 
 
 def missing_layers_to_open(

@@ -89,7 +89,7 @@ def recover(home: Home, volume_id: str) -> None:
     merge = home.manifest.volumes[volume_id].merging
     if merge is None:
         return
-    status = home.graph.jobs.all().get(merge_job_id(merge), {}).get("status")
+    status = home.graph.jobs.query_jobs().get(merge_job_id(merge), {}).get("status")
     if status in (None, "concluded"):
         _record_outcome(home, volume_id, merge)
     elif merge.active:
@@ -103,12 +103,12 @@ def _remove_unneeded_layers(home: Home, volume_id: str) -> None:
     dropped = sorted(volume.aside.keys() - left.aside.keys(), reverse=True)
     if not dropped:
         return
-    home.save(home.manifest.with_volume(left), releasing=True)
+    home.save_manifest(home.manifest.with_volume(left), releasing=True)
     home.trace("drop:after-record")
     opened = home.graph.nodes()
     for layer in dropped:
         if layer in opened:
-            home.graph.close(layer)
+            home.graph.close_layer(layer)
     home.trace("drop:after-close")
     home.remove_layer_files(*dropped)
 
@@ -120,14 +120,14 @@ def _run_merge(home: Home, volume_id: str, merge: Merge) -> bool:
         if not graph.remove_export(volume_id, only_if_idle=True):
             return False
         graph.add_export(volume_id, volume.leaf, writable=True)
-    home.save(home.manifest.with_volume(replace(volume, merging=merge)), releasing=True)
+    home.save_manifest(home.manifest.with_volume(replace(volume, merging=merge)), releasing=True)
     home.trace("merge:after-intent")
     open_needed_layers(home, volume_id)
     with graph.client.listen() as events:
         try:
             graph.jobs.start_merge(merge, layer_tree.topmost_reader(volume, merge.top))
         except CommandRefused as refusal:
-            home.save(home.manifest.with_volume(volume), releasing=True)
+            home.save_manifest(home.manifest.with_volume(volume), releasing=True)
             _record_failure(home, volume_id, refusal.reason)
             return False
         home.trace("merge:after-start")
@@ -151,20 +151,20 @@ def _complete_job(home: Home, volume_id: str, merge: Merge, events: EventQueue) 
 def _record_outcome(home: Home, volume_id: str, merge: Merge) -> bool:
     """Record the outcome of a merge whose job is over, then clean up after it."""
     graph, volume = home.graph, home.manifest.volumes[volume_id]
-    job = graph.jobs.all().get(merge_job_id(merge))
+    job = graph.jobs.query_jobs().get(merge_job_id(merge))
     is_done = job is not None and "error" not in job
     if is_done and not merge.active:
         # Flush first: the file of top is about to be removed, so base must hold everything durably.
         graph.discard_cached_nodes()
-        graph.flush(merge.base)
+        graph.flush_layer(merge.base)
         home.trace("merge:after-flush")
     after = layer_tree.volume_after_merge(volume, merge) if is_done else replace(volume, merging=None)
-    home.save(home.manifest.with_volume(after), releasing=True)
+    home.save_manifest(home.manifest.with_volume(after), releasing=True)
     home.trace("merge:after-record")
     if job is not None:
         graph.jobs.send_job_command("job-dismiss", merge_job_id(merge))
     if is_done:
-        graph.close(merge.top)
+        graph.close_layer(merge.top)
         home.trace("merge:after-close")
     if volume_id not in graph.exports():
         graph.add_export(volume_id, after.leaf, writable=True)

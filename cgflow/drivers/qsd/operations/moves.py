@@ -66,17 +66,17 @@ def finish(source: Home, target: Home, volume_id: str) -> None:
         fsync_folder(target.folder)
         fsync_folder(source.folder)
         source.trace("move:after-files")
-        target.save(_manifest_with_arrived_volume(target.manifest, leaving), releasing=True)
+        target.save_manifest(_manifest_with_arrived_volume(target.manifest, leaving), releasing=True)
         source.trace("move:after-record")
     left = {key: move for key, move in source.manifest.leaving.items() if key != volume_id}
-    source.save(replace(source.manifest, leaving=left), releasing=True)
+    source.save_manifest(replace(source.manifest, leaving=left), releasing=True)
     source.trace("move:after-forget")
 
 
 def release_reserved_layers(target: Home, volume_id: str) -> None:
     """Release the layer numbers reserved for a volume that will not arrive. Raises: OSError."""
     left = {key: layers for key, layers in target.manifest.arriving.items() if key != volume_id}
-    target.save(replace(target.manifest, arriving=left), releasing=True)
+    target.save_manifest(replace(target.manifest, arriving=left), releasing=True)
 
 
 def _refuse_unfinished_move_to_third_home(one: Home, other: Home, volume_id: str) -> None:
@@ -103,7 +103,7 @@ def _record_departure(source: Home, target: Home, graph: BlockGraph, volume_id: 
         zip(layers, range(target.next_layer_number(), target.next_layer_number() + len(layers)), strict=True)
     )
     with oserror_as_final_error(f"room for volume {volume_id} in {target.id} could not be recorded"):
-        target.save(
+        target.save_manifest(
             replace(
                 target.manifest,
                 next_layer=target.next_layer_number() + len(layers),
@@ -117,10 +117,10 @@ def _record_departure(source: Home, target: Home, graph: BlockGraph, volume_id: 
         opened = graph.nodes()
         for layer in reversed(layers):
             if layer in opened:
-                graph.close(layer)
+                graph.close_layer(layer)
         source.trace("move:after-close")
         with oserror_as_final_error(f"the move of volume {volume_id} could not be recorded"):
-            source.save(
+            source.save_manifest(
                 _manifest_with_outgoing_move(source.manifest, target.id, volume, numbers), releasing=True
             )
     except (BusyDriverError, FinalDriverError):

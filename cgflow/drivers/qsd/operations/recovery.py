@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from cgflow.drivers.contract.cut_evidence import evidence
+from cgflow.drivers.contract.cut_evidence import build_evidence
 from cgflow.drivers.qsd.home import manifest_file
 from cgflow.drivers.qsd.home.home import Home, error_message
 from cgflow.drivers.qsd.home.manifest_file import ManifestUnreadable
@@ -129,7 +129,7 @@ def _recover(home: Home) -> None:
     if not was_alive:
         # Record this before a new daemon starts. If this process dies in between, the next one queries a
         # daemon that it finds alive, and a new daemon would answer that no cut has happened.
-        home.save(
+        home.save_manifest(
             _manifest_with_recovered_sizes(home, layer_tree.manifest_after_daemon_death(home.manifest)),
             releasing=True,
         )
@@ -167,7 +167,7 @@ def _recover_merges_and_flattenings(home: Home) -> None:
         merge.recover(home, volume_id)
         flatten.recover(home, volume_id)
     running = {merge_job_id(v.merging) for v in home.manifest.volumes.values() if v.merging is not None}
-    for name, job in home.graph.jobs.all().items():
+    for name, job in home.graph.jobs.query_jobs().items():
         if name not in running and job["status"] == "concluded":
             home.graph.jobs.send_job_command("job-dismiss", name)
 
@@ -191,11 +191,15 @@ def _recover_cuts(home: Home) -> None:
         if used:
             cut = Cut(
                 members=tuple(sorted(members.values())),
-                evidence=evidence(RECOVERED, len(members), None),
+                evidence=build_evidence(RECOVERED, len(members), None),
             )
-            home.save(layer_tree.manifest_after_cut(home.manifest, cgsnapshot_id, cut), releasing=True)
+            home.save_manifest(
+                layer_tree.manifest_after_cut(home.manifest, cgsnapshot_id, cut), releasing=True
+            )
         else:
-            home.save(layer_tree.manifest_without_cut_intent(home.manifest, cgsnapshot_id), releasing=True)
+            home.save_manifest(
+                layer_tree.manifest_without_cut_intent(home.manifest, cgsnapshot_id), releasing=True
+            )
 
 
 def _manifest_with_recovered_sizes(home: Home, found: Manifest) -> Manifest:
@@ -210,7 +214,7 @@ def _manifest_with_recovered_sizes(home: Home, found: Manifest) -> Manifest:
 
 def _recover_resizes(home: Home) -> None:
     if any(volume.resizing for volume in home.manifest.volumes.values()):
-        home.save(_manifest_with_recovered_sizes(home, home.manifest), releasing=True)
+        home.save_manifest(_manifest_with_recovered_sizes(home, home.manifest), releasing=True)
 
 
 def _match_open_layers(home: Home) -> set[str]:
@@ -228,7 +232,7 @@ def _match_open_layers(home: Home) -> set[str]:
         graph.remove_export(name)
     # A layer has a higher number than its backing layer, so this closes from the top down.
     for layer in sorted(nodes.keys() - owned, reverse=True):
-        graph.close(layer)
+        graph.close_layer(layer)
     missing: list[LayerToOpen] = []
     owner: dict[int, str] = {}
     broken: dict[str, str] = {}
@@ -247,7 +251,7 @@ def _match_open_layers(home: Home) -> set[str]:
             # An overlay that is not intact is empty, and the cut makes it again.
             if overlay.layer not in nodes and layer_access.is_intact_overlay(home, overlay.layer):
                 missing.append(LayerToOpen(overlay.layer))
-    refused = graph.open_all(missing)
+    refused = graph.open_layers(missing)
     for layer, refusal in refused.items():
         broken.setdefault(owner[layer], refusal.reason)
     for volume_id in home.manifest.volumes:

@@ -50,7 +50,9 @@ def restore(home: Home, restore_id: str, snapshots: Mapping[str, str]) -> None:
             _withdraw_exports(graph, list(snapshots))
             home.trace("restore:after-detach")
             with oserror_as_final_error(f"restore {restore_id} could not be recorded"):
-                home.save(layer_tree.manifest_after_restore(home.manifest, restore_id, snapshots, overlays))
+                home.save_manifest(
+                    layer_tree.manifest_after_restore(home.manifest, restore_id, snapshots, overlays)
+                )
         except (BusyDriverError, FinalDriverError):
             _export_open_leaves(home, graph, snapshots)
             home.remove_layer_files(*overlays.values())
@@ -80,12 +82,12 @@ def undo(home: Home, restore_id: str) -> None:
                 graph.remove_export(volume_id)
         home.trace("undo:after-detach")
         overlays = [home.manifest.volumes[volume_id].leaf for volume_id in volumes]
-        home.save(layer_tree.manifest_after_undo_restore(home.manifest, restore_id), releasing=True)
+        home.save_manifest(layer_tree.manifest_after_undo_restore(home.manifest, restore_id), releasing=True)
         home.trace("undo:after-record")
         opened = graph.nodes()
         for layer in overlays:
             if layer in opened:
-                graph.close(layer)
+                graph.close_layer(layer)
         home.trace("undo:after-close")
         home.remove_layer_files(*overlays)
         _export_open_leaves(home, graph, volumes)
@@ -99,7 +101,9 @@ def finish(home: Home, restore_id: str, volumes: list[str]) -> None:
     Raises: DriverError.
     """
     with lock_and_recover(home):
-        home.save(layer_tree.manifest_after_finish_restore(home.manifest, restore_id), releasing=True)
+        home.save_manifest(
+            layer_tree.manifest_after_finish_restore(home.manifest, restore_id), releasing=True
+        )
         home.trace("finish:after-record")
         for volume_id in volumes:
             if volume_id in home.manifest.volumes:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from cgflow.drivers.contract import JSON
-from cgflow.drivers.contract.cut_evidence import CutTimer, evidence
+from cgflow.drivers.contract.cut_evidence import CutTimer, build_evidence
 from cgflow.drivers.qsd.home.home import Home, oserror_as_final_error
 from cgflow.drivers.qsd.home.problem_log import ProblemKind
 from cgflow.drivers.qsd.model import layer_tree
@@ -67,7 +67,9 @@ def cut(home: Home, cgsnapshot_id: str, members: dict[str, str]) -> JSON:
                 home, volume_id, home.manifest.volumes[volume_id].backing_of, "nothing was cut"
             )
         with oserror_as_final_error(f"the cut of {cgsnapshot_id} could not be begun"):
-            home.save(replace(home.manifest, cutting={**home.manifest.cutting, cgsnapshot_id: dict(members)}))
+            home.save_manifest(
+                replace(home.manifest, cutting={**home.manifest.cutting, cgsnapshot_id: dict(members)})
+            )
         volumes = home.manifest.volumes
         overlays = [(volumes[v].leaf, volumes[v].pending[s].layer) for v, s in members.items()]
         home.trace("cut:before-transaction")
@@ -75,12 +77,14 @@ def cut(home: Home, cgsnapshot_id: str, members: dict[str, str]) -> JSON:
         try:
             graph.cut(overlays)
         except CommandRefused as refusal:
-            home.save(layer_tree.manifest_without_cut_intent(home.manifest, cgsnapshot_id), releasing=True)
+            home.save_manifest(
+                layer_tree.manifest_without_cut_intent(home.manifest, cgsnapshot_id), releasing=True
+            )
             raise FinalDriverError(f"no member of {cgsnapshot_id} was cut: {refusal.reason}") from refusal
-        cut_evidence = evidence(MECHANISM, len(members), began)
+        cut_evidence = build_evidence(MECHANISM, len(members), began)
         home.trace("cut:after-transaction")
         done = Cut(members=tuple(sorted(members.values())), evidence=cut_evidence)
-        home.save(layer_tree.manifest_after_cut(home.manifest, cgsnapshot_id, done), releasing=True)
+        home.save_manifest(layer_tree.manifest_after_cut(home.manifest, cgsnapshot_id, done), releasing=True)
         home.trace("cut:after-record")
         return cut_evidence
 
@@ -120,7 +124,7 @@ def export(home: Home, volume_id: str, snapshot_id: str) -> None:
         volume, layer = frozen_layer(home, volume_id, snapshot_id)
         with oserror_as_final_error(f"the export of snapshot {snapshot_id} could not be recorded"):
             exported = (*volume.exported, snapshot_id)
-            home.save(home.manifest.with_volume(replace(volume, exported=exported)))
+            home.save_manifest(home.manifest.with_volume(replace(volume, exported=exported)))
         home.trace("export:after-manifest")
         open_needed_layers(home, volume_id)
         graph.add_export(snapshot_id, layer, writable=False)
@@ -149,9 +153,9 @@ def delete(home: Home, volume_id: str, snapshot_id: str) -> None:
         if snapshot_id in volume.pending:
             overlay = volume.pending[snapshot_id].layer
             if overlay in graph.nodes():
-                graph.close(overlay)
+                graph.close_layer(overlay)
             home.trace("delete:after-close")
-            home.save(
+            home.save_manifest(
                 layer_tree.manifest_without_snapshot(home.manifest, volume_id, snapshot_id), releasing=True
             )
             home.trace("delete:after-record")
@@ -159,7 +163,7 @@ def delete(home: Home, volume_id: str, snapshot_id: str) -> None:
         elif snapshot_id in volume.bound:
             if snapshot_id in volume.exported:
                 _withdraw_export(home, graph, volume, snapshot_id)
-            home.save(
+            home.save_manifest(
                 layer_tree.manifest_without_snapshot(home.manifest, volume_id, snapshot_id), releasing=True
             )
             home.trace("delete:after-record")
@@ -173,7 +177,7 @@ def _withdraw_export(home: Home, graph: BlockGraph, volume: VolumeRecord, snapsh
         graph.remove_export(snapshot_id)
     home.trace("unexport:after-detach")
     left = tuple(key for key in volume.exported if key != snapshot_id)
-    home.save(home.manifest.with_volume(replace(volume, exported=left)), releasing=True)
+    home.save_manifest(home.manifest.with_volume(replace(volume, exported=left)), releasing=True)
 
 
 def _prepare_overlay(
@@ -189,12 +193,12 @@ def _prepare_overlay(
         )
         prepared = replace(volume, pending={**volume.pending, snapshot_id: overlay})
         try:
-            home.save(replace(home.manifest, next_layer=layer + 1).with_volume(prepared))
+            home.save_manifest(replace(home.manifest, next_layer=layer + 1).with_volume(prepared))
         except OSError:
             home.remove_layer_files(layer)
             raise
     home.trace("prepare:after-manifest")
-    graph.open(layer)
+    graph.open_layer(layer)
     home.trace("prepare:after-open")
 
 
@@ -207,7 +211,7 @@ def _replace_overlay_if_stale(home: Home, graph: BlockGraph, volume_id: str, sna
         return
     _prepare_overlay(home, graph, volume, snapshot_id, overlay.cgsnapshot_id)
     if overlay.layer in graph.nodes():
-        graph.close(overlay.layer)
+        graph.close_layer(overlay.layer)
     home.remove_layer_files(overlay.layer)
 
 

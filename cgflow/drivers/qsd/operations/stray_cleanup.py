@@ -74,7 +74,7 @@ def free_leaked_clusters(home: Home) -> None:
     for volume in list(home.manifest.volumes.values()):
         left = tuple(layer for layer in volume.leaky if not _repair_image(home, volume, layer, until))
         if left != volume.leaky:
-            home.save(home.manifest.with_volume(replace(volume, leaky=left)), releasing=True)
+            home.save_manifest(home.manifest.with_volume(replace(volume, leaky=left)), releasing=True)
 
 
 def _repair_image(home: Home, volume: VolumeRecord, layer: int, until: float) -> bool:

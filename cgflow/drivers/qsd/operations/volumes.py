@@ -40,7 +40,7 @@ def create_with_writer(home: Home, volume_id: str, size_bytes: int, write: Calla
             volume = VolumeRecord(id=volume_id, size_bytes=size_bytes, chain=(layer,))
             _save_volume_or_remove_layer(home, layer, volume)
         home.trace("volume:after-manifest")
-        graph.open(layer)
+        graph.open_layer(layer)
         home.trace("volume:after-open")
         graph.add_export(volume_id, layer, writable=True)
         home.trace("volume:after-attach")
@@ -70,9 +70,9 @@ def delete(home: Home, volume_id: str) -> None:
         opened = graph.nodes()
         for layer in reversed(volume.backing_of):
             if layer in opened:
-                graph.close(layer)
+                graph.close_layer(layer)
         home.trace("remove:after-close")
-        home.save(home.manifest.without_volume(volume_id), releasing=True)
+        home.save_manifest(home.manifest.without_volume(volume_id), releasing=True)
         home.trace("remove:after-manifest")
         home.remove_layer_files(*volume.backing_of)
         home.problems.clear(ProblemKind.VOLUME_NOT_SERVED, volume_id)
@@ -110,16 +110,16 @@ def resize(home: Home, volume_id: str, size_bytes: int) -> None:
         home.trace("extend:after-detach")
         try:
             with oserror_as_final_error(f"volume {volume_id} could not be resized"):
-                home.save(home.manifest.with_volume(replace(volume, resizing=True)))
-            graph.resize(volume.leaf, size_bytes)
+                home.save_manifest(home.manifest.with_volume(replace(volume, resizing=True)))
+            graph.resize_layer(volume.leaf, size_bytes)
         except CommandRefused as refusal:
-            home.save(home.manifest.with_volume(volume), releasing=True)
+            home.save_manifest(home.manifest.with_volume(volume), releasing=True)
             raise FinalDriverError(f"volume {volume_id} was not resized: {refusal.reason}") from refusal
         finally:
             if home.is_served:
                 graph.add_export(volume_id, volume.leaf, writable=True)
         home.trace("extend:after-resize")
-        home.save(home.manifest.with_volume(replace(volume, size_bytes=size_bytes)), releasing=True)
+        home.save_manifest(home.manifest.with_volume(replace(volume, size_bytes=size_bytes)), releasing=True)
         home.trace("extend:after-record")
 
 
@@ -146,7 +146,7 @@ def _refuse_size_below_snapshots(home: Home, volume: VolumeRecord, size_bytes: i
 def _save_volume_or_remove_layer(home: Home, layer: int, volume: VolumeRecord) -> None:
     """Record a volume with a new layer, or remove the layer's file. Raises: OSError."""
     try:
-        home.save(replace(home.manifest, next_layer=layer + 1).with_volume(volume))
+        home.save_manifest(replace(home.manifest, next_layer=layer + 1).with_volume(volume))
     except OSError:
         home.remove_layer_files(layer)
         raise

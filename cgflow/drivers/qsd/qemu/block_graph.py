@@ -67,12 +67,12 @@ class BlockGraph:
         layers, files = self._adopted
         return file in files if layer in layers else None
 
-    def open(self, layer: int, backing: int | None = None) -> None:
+    def open_layer(self, layer: int, backing: int | None = None) -> None:
         """Open a layer, with no backing unless ``backing`` is given. Raises: AmbiguousDriverError."""
-        for refusal in self.open_all([LayerToOpen(layer, backing)]).values():
+        for refusal in self.open_layers([LayerToOpen(layer, backing)]).values():
             raise refusal
 
-    def open_all(self, layers: Sequence[LayerToOpen]) -> dict[int, CommandRefused]:
+    def open_layers(self, layers: Sequence[LayerToOpen]) -> dict[int, CommandRefused]:
         """Open layers in this order, backing files first; return those that were refused, with the reason.
 
         Raises: DaemonLost.
@@ -89,14 +89,14 @@ class BlockGraph:
             self._files.pop(layer, None)
         return refused
 
-    def close(self, layer: int) -> None:
+    def close_layer(self, layer: int) -> None:
         """Close a layer that nothing reads. Raises: AmbiguousDriverError."""
         self._nodes = None
         self._client.execute("blockdev-del", {"node-name": node_name(layer)})
         self._files.pop(layer, None)
         self._adopted = self._adopted[0] - {layer}, self._adopted[1]
 
-    def flush(self, layer: int) -> None:
+    def flush_layer(self, layer: int) -> None:
         """Flush all data and metadata of a frozen layer to its file.
 
         A finished job may have left metadata tables in the daemon's memory, which would be lost with the
@@ -148,7 +148,7 @@ class BlockGraph:
             )
         return True
 
-    def resize(self, layer: int, size_bytes: int) -> None:
+    def resize_layer(self, layer: int, size_bytes: int) -> None:
         """Set the size of a leaf that is not exported. Raises: CommandRefused, DaemonLost."""
         self._nodes = None
         self._client.execute("block_resize", {"node-name": node_name(layer), "size": size_bytes})

@@ -62,7 +62,7 @@ class BlockJobs:
         self._discard_cached_nodes()
         progress, stalled = None, time.monotonic() + STALL_DEADLINE
         while True:
-            found = self.all().get(job, {"status": "absent"})
+            found = self.query_jobs().get(job, {"status": "absent"})
             if found["status"] in (*statuses, "absent"):
                 self._discard_cached_nodes()
                 return str(found["status"])
@@ -85,7 +85,7 @@ class BlockJobs:
         """Run ``job-complete``, ``job-cancel`` or ``job-dismiss``. Raises: AmbiguousDriverError."""
         self._client.execute(command, {"id": job})
 
-    def all(self) -> dict[str, JSON]:
+    def query_jobs(self) -> dict[str, JSON]:
         """Return the jobs by id. Raises: AmbiguousDriverError."""
         answer = self._client.execute("query-jobs")
         if not isinstance(answer, list):

@@ -52,7 +52,7 @@ class NbdfuseMounts:
         self._trace = trace
         self._lock = threading.RLock()
 
-    def path(self, name: str) -> Path:
+    def file_path(self, name: str) -> Path:
         """Return the path of the file of an export. Raises: FinalDriverError, for a bad name."""
         if not _NAME.fullmatch(name):
             raise FinalDriverError(f"{name!r} cannot be the name of a file")
@@ -76,7 +76,7 @@ class NbdfuseMounts:
         Raises: FinalDriverError, if this host does not support such files; BusyDriverError, if the export
         cannot become a file now: then it is wanted or not, as it was before.
         """
-        path = self.path(name)
+        path = self.file_path(name)
         with self._lock:
             if self.is_served(name):
                 return path
@@ -101,7 +101,7 @@ class NbdfuseMounts:
                 done = self._unmount(name)
                 if done.returncode != 0:
                     raise BusyDriverError(
-                        f"{self.path(name)} cannot be withdrawn while it is open "
+                        f"{self.file_path(name)} cannot be withdrawn while it is open "
                         f"(unmount it, detach its loop device): {done.stderr.strip()}"
                     )
                 self._trace("file:after-unmount")
@@ -112,7 +112,7 @@ class NbdfuseMounts:
         with self._lock:
             if name in self.wanted_exports():
                 self._end_process_and_unmount(name)
-                self.path(name).unlink(missing_ok=True)
+                self.file_path(name).unlink(missing_ok=True)
                 self._trace("file:after-unlink")
 
     def end_process(self, name: str) -> None:
@@ -132,7 +132,7 @@ class NbdfuseMounts:
         with _MOUNTS.open() as mounts:
             pid = os.posix_spawnp(
                 PROGRAM,
-                [*command, str(self.path(name)), *source],
+                [*command, str(self.file_path(name)), *source],
                 os.environ,
                 file_actions=[
                     (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
@@ -173,7 +173,7 @@ class NbdfuseMounts:
         for _ in range(self._count_mounts(name)):
             self._unmount(name, "-z")
         if self._is_mounted(name):
-            raise BusyDriverError(f"{self.path(name)} cannot be unmounted")
+            raise BusyDriverError(f"{self.file_path(name)} cannot be unmounted")
         for note in ("pid", "log"):
             self._run_file(name, note).unlink(missing_ok=True)
         self._trace("file:after-end")
@@ -190,7 +190,7 @@ class NbdfuseMounts:
                     if select.select([handle], [], [], DEADLINE)[0]:
                         break
                 else:
-                    raise BusyDriverError(f"{PROGRAM} of {self.path(name)} (pid {pid}) cannot be ended")
+                    raise BusyDriverError(f"{PROGRAM} of {self.file_path(name)} (pid {pid}) cannot be ended")
             finally:
                 os.close(handle)
         reap(pid)
@@ -202,7 +202,7 @@ class NbdfuseMounts:
             command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
         except (OSError, ValueError):
             return None
-        is_ours = os.fsencode(self.path(name)) in command
+        is_ours = os.fsencode(self.file_path(name)) in command
         return pid if is_ours and start_time(pid) is not None else None
 
     def _is_mounted(self, name: str) -> bool:
@@ -210,20 +210,20 @@ class NbdfuseMounts:
 
     def _count_mounts(self, name: str) -> int:
         # Use the list of mounts: accessing the file itself would wait for the process that serves it.
-        target = str(self.path(name))
+        target = str(self.file_path(name))
         for special, written in _WRITTEN:
             target = target.replace(special, written)
         return sum(line.split()[4] == target for line in _MOUNTS.read_text().splitlines())
 
     def _unmount(self, name: str, *options: str) -> subprocess.CompletedProcess[str]:
-        command = [UNMOUNT, "-u", *options, str(self.path(name))]
+        command = [UNMOUNT, "-u", *options, str(self.file_path(name))]
         try:
             return subprocess.run(command, capture_output=True, text=True, check=False, timeout=DEADLINE)  # noqa: S603
         except subprocess.TimeoutExpired as error:
-            raise BusyDriverError(f"{self.path(name)} cannot be unmounted: {error}") from error
+            raise BusyDriverError(f"{self.file_path(name)} cannot be unmounted: {error}") from error
 
     def _run_file(self, name: str, kind: str) -> Path:
-        return self._run / f"{self.path(name).name}.{kind}"
+        return self._run / f"{self.file_path(name).name}.{kind}"
 
 
 def _verify_host_support() -> None:
