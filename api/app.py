@@ -18,7 +18,7 @@ from api import cross_site, errors, etags, health, idempotency, json_body, proxi
 from api.auth import authorization
 from api.auth.identity import Strategy
 from api.auth.noauth import NoAuth
-from api.blueprint import document, serve
+from api.blueprint import create_api_document, register_blueprints
 from api.resources import (
     attachment,
     audit,
@@ -117,28 +117,28 @@ def create_app(
     # A path with an empty id must not be merged into another path: it is answered with 404.
     app.url_map.merge_slashes = False
     app.url_map.converters["key"] = KeyConverter
-    app.url_value_preprocessor(_take_project)
+    app.url_value_preprocessor(_pop_project_id)
     app.wsgi_app = proxies.TrustedProxies(app.wsgi_app, trusted_proxies)  # type: ignore[method-assign]
     app.extensions[idempotency.ACTIVE_KEYS] = idempotency.ActiveKeys()
     app.before_request(cross_site.check_origin)
-    app.after_request(versions.stamp)
-    app.after_request(_stamp_request_id)
-    app.after_request(etags.stamp)
+    app.after_request(versions.set_version_headers)
+    app.after_request(_set_request_id_header)
+    app.after_request(etags.set_etag)
     # Registered last, so that these handlers replace those of flask-smorest.
-    api = document(app, "cgflow", strategy)
-    errors.register(app)
-    versions.register(app)
-    health.register(app, runtime)
-    serve(app, api, BLUEPRINTS, DOCUMENTED, OTHERS)
+    api = create_api_document(app, "cgflow", strategy)
+    errors.register_error_handlers(app)
+    versions.register_version_routes(app)
+    health.register_health_checks(app, runtime)
+    register_blueprints(app, api, BLUEPRINTS, DOCUMENTED, OTHERS)
     return app
 
 
-def _take_project(_endpoint: str | None, values: dict[str, Any] | None) -> None:
+def _pop_project_id(_endpoint: str | None, values: dict[str, Any] | None) -> None:
     """Remove the project id from the view's arguments, so that views are the same under every prefix."""
     g.project_in_url = None if values is None else values.pop("project_id", None)
 
 
-def _stamp_request_id(response: Response) -> Response:
+def _set_request_id_header(response: Response) -> Response:
     for header in ("X-Openstack-Request-Id", "X-Compute-Request-Id"):
         response.headers[header] = request_scope.request_id()
     return response
@@ -163,7 +163,7 @@ def request_frees_space() -> bool:
     if verb == "delete" or noun == "flows":
         return True
     try:
-        asked = json_body.parse_if_any(request.get_data())
+        asked = json_body.parse_unless_empty(request.get_data())
     except InvalidInput:
         # The view refuses it.
         return False

@@ -67,7 +67,7 @@ class _ArgumentsParser(FlaskParser):
 
     def load_json(self, req: Request, schema: Schema) -> Any:  # noqa: ARG002 - the base class's signature
         """Return the body, parsed strictly whatever its content type; None, if it is empty."""
-        return json_body.parse_if_any(req.get_data())
+        return json_body.parse_unless_empty(req.get_data())
 
     def load_querystring(self, req: Request, schema: Schema) -> Any:
         """Return the query. Raises: InvalidInput, if it is not UTF-8, since bytes would be replaced."""
@@ -88,7 +88,7 @@ class _ArgumentsParser(FlaskParser):
     ) -> NoReturn:
         """Raise marshmallow's first validation error as InvalidInput."""
         del req, error_status_code, error_headers
-        path, text = _first_error(error.messages)
+        path, text = _first_validation_error(error.messages)
         # The location, and the resource name that wraps a body, tell the caller nothing new.
         skipped = 2 if len(path) > 2 and path[1] == getattr(schema, "root", None) and path[-1] else 1
         field = ".".join(path[skipped:])
@@ -107,10 +107,10 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
         self._prepare_doc_cbks.append(_describe_headers)
         own = (versions.show_extensions,) if is_own else ()
         for step in (
-            versions.negotiate,
+            versions.negotiate_microversion,
             *own,
             authorization.authenticate_caller,
-            _check_offered,
+            _check_minimum_microversion,
             check_media_type,
         ):
             self.before_request(step)
@@ -159,16 +159,18 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
         """Dump the response with a schema, and document the schema and the faults."""
 
         def decorate(view: ViewT) -> ViewT:
-            decorated: ViewT = self.response(status, schema, **described)(self.refuses(*faults)(view))
+            decorated: ViewT = self.response(status, schema, **described)(
+                self.documents_faults(*faults)(view)
+            )
             return decorated
 
         return decorate
 
-    def accepts(self, schema: type[Schema] | None, *faults: int) -> Callable[[ViewT], ViewT]:
+    def gives_accepted(self, schema: type[Schema] | None, *faults: int) -> Callable[[ViewT], ViewT]:
         """Answer 202 with a schema or without a body, and document the headers that name the flow."""
         return self.gives(202, schema, *faults, headers=_FLOW_HEADERS)
 
-    def refuses(self, *faults: int) -> Callable[[ViewT], ViewT]:
+    def documents_faults(self, *faults: int) -> Callable[[ViewT], ViewT]:
         """Document the faults of a view, besides those that every view can answer."""
 
         def decorate(view: ViewT) -> ViewT:
@@ -204,7 +206,7 @@ class _Document(flask_smorest.Api):  # type: ignore[misc]
         return response
 
 
-def document(app: Flask, title: str, strategy: Strategy) -> _Document:
+def create_api_document(app: Flask, title: str, strategy: Strategy) -> _Document:
     """Create the API document and serve it. The strategy states the security scheme."""
     app.config.update(
         API_TITLE=title,
@@ -218,11 +220,11 @@ def document(app: Flask, title: str, strategy: Strategy) -> _Document:
         },
     )
     served = _Document(app)
-    served.ma_plugin.converter.add_attribute_function(_describe_conditional)
+    served.ma_plugin.converter.add_attribute_function(_describe_conditional_field)
     return served
 
 
-def serve(
+def register_blueprints(
     app: Flask,
     api: _Document,
     blueprints: Iterable[Blueprint],
@@ -236,7 +238,7 @@ def serve(
             app.register_blueprint(blueprint, url_prefix=prefix, name=f"{name}_{blueprint.name}")
 
 
-def _check_offered() -> None:
+def _check_minimum_microversion() -> None:
     """Answer 404 if the view is newer than the microversion of this request."""
     view = getattr(current_app.view_functions[request.endpoint or ""], "view_class", None)
     method = "get" if request.method == "HEAD" else request.method.lower()
@@ -278,7 +280,7 @@ def _add_parameters(doc: dict[str, Any], *headers: _Header) -> None:
         )
 
 
-def _describe_conditional(converter: Any, field: Any, **_: Any) -> Shape:
+def _describe_conditional_field(converter: Any, field: Any, **_: Any) -> Shape:
     """Describe a conditional field as the field that it wraps, with the condition."""
     return (
         {**converter.field2property(field.inner), **field.openapi_extension}
@@ -287,8 +289,8 @@ def _describe_conditional(converter: Any, field: Any, **_: Any) -> Shape:
     )
 
 
-def _first_error(messages: Any, path: tuple[str, ...] = ()) -> tuple[tuple[str, ...], str]:
+def _first_validation_error(messages: Any, path: tuple[str, ...] = ()) -> tuple[tuple[str, ...], str]:
     if isinstance(messages, Mapping):
         key, inner = next(iter(messages.items()))
-        return _first_error(inner, path if key == "_schema" else (*path, str(key)))
+        return _first_validation_error(inner, path if key == "_schema" else (*path, str(key)))
     return path, str(messages[0] if isinstance(messages, list) else messages)

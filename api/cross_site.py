@@ -27,7 +27,7 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 def check_media_type() -> None:
     """Refuse a body that is not labelled as JSON. ``Accept`` is ignored, as in Cinder: answers are JSON."""
     sent = request.mimetype
-    if sent and request.content_length and not (_is_json(sent) or _is_unlabelled(sent)):
+    if sent and request.content_length and not (_is_json(sent) or _is_default_type_of_programs(sent)):
         raise UnsupportedMediaType(
             f"A body must be application/json, not {sent[:64]}: send the header "
             "'Content-Type: application/json'."
@@ -40,7 +40,7 @@ def _is_json(media_type: str) -> bool:
     )
 
 
-def _is_unlabelled(media_type: str) -> bool:
+def _is_default_type_of_programs(media_type: str) -> bool:
     """Return whether a program, not a web page, sent a body without a media type. It is read as JSON."""
     return media_type == "application/x-www-form-urlencoded" and "Origin" not in request.headers
 
@@ -59,7 +59,7 @@ def check_origin() -> None:
             "loopback addresses are served."
         )
     origin = request.headers.get("Origin")
-    if origin is not None and _endpoint(origin) != _endpoint(request.host_url):
+    if origin is not None and _scheme_host_and_port(origin) != _scheme_host_and_port(request.host_url):
         raise Forbidden(
             f"The Origin header names {origin[:255]!r}. Requests from web pages of other sites are refused."
         )
@@ -79,7 +79,7 @@ def _is_loopback(name: str) -> bool:
         return name.rstrip(".") == "localhost"
 
 
-def _endpoint(url: str) -> tuple[str, str, int | None] | None:
+def _scheme_host_and_port(url: str) -> tuple[str, str, int | None] | None:
     """Return scheme, host and port of a URL, or None if it is malformed."""
     try:
         parts = urlsplit(url)

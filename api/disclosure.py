@@ -28,11 +28,11 @@ _IN_URL = re.compile(r"(?<=://)(?:[^\s/'\"]*)/[^\s'\"?]*|(?<==)/[^\s'\"&]+")
 
 def hide_hosts(value: Any) -> Any:
     """Return JSON as the caller may see it: unchanged, or without hosts, conductors, results and paths."""
-    return value if value is None or authorization.shows_field(HOST) else _hide(value)
+    return value if value is None or authorization.shows_field(HOST) else _redact_hosts(value)
 
 
 class HostsHiddenField(fields.Raw):
-    """A text, or JSON with texts, whose hosts, conductors and paths are hidden by ``disclosed``."""
+    """A text, or JSON with texts, whose hosts, conductors and paths are hidden by ``hide_hosts``."""
 
     def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
         del attr, obj, kwargs
@@ -47,18 +47,18 @@ class HostVisibleField(fields.Raw):
         return value if authorization.shows_field(HOST) else None
 
 
-def _hide(value: Any) -> Any:
+def _redact_hosts(value: Any) -> Any:
     if isinstance(value, str):
         text = _CONDUCTOR.sub("(conductor)", value)
         text = _host_pattern(tuple(runtime().drivers)).sub("(host)", text)
         return _PATH.sub("(path)", _IN_URL.sub("(path)", text))
     if isinstance(value, Mapping):
         return {
-            key: None if key in ("conductor", "result", "host") else _hide(under)
+            key: None if key in ("conductor", "result", "host") else _redact_hosts(under)
             for key, under in value.items()
         }
     if isinstance(value, list | tuple):
-        return [_hide(one) for one in value]
+        return [_redact_hosts(one) for one in value]
     return value
 
 

@@ -59,7 +59,7 @@ _BUSY = (errors.Busy, errors.BusyDriverError)
 _RETRY_AFTER_S = {413: 0, 503: 1}
 
 
-def register(app: Flask) -> None:
+def register_error_handlers(app: Flask) -> None:
     """Make the application answer every exception with a fault."""
     app.register_error_handler(errors.CgflowError, _handle_cgflow_error)
     app.register_error_handler(HTTPException, _handle_http_exception)
@@ -79,7 +79,7 @@ def _handle_cgflow_error(error: errors.CgflowError) -> Response:
     return fault_response(
         Fault(
             status=status,
-            message=_message(error),
+            message=_message_for_client(error),
             slug=error.slug,
             field=field,
             retry_after_s=1 if isinstance(error, _BUSY) else _RETRY_AFTER_S.get(status),
@@ -88,7 +88,7 @@ def _handle_cgflow_error(error: errors.CgflowError) -> Response:
     )
 
 
-def _message(error: errors.CgflowError) -> str:
+def _message_for_client(error: errors.CgflowError) -> str:
     """Return the message of an error, without hosts and paths if a backend caused it."""
     is_of_backend = isinstance(error, errors.DriverError | errors.NoValidBackend | errors.ServiceUnavailable)
     return str(hide_hosts(error.message)) if is_of_backend and "caller" in g else error.message

@@ -19,13 +19,13 @@ SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _TAGGED = "application/json"
 
 
-def stamp(response: Response) -> Response:
+def set_etag(response: Response) -> Response:
     """Set the ETag of a successful read; answer 304 if the client has that version already."""
     if request.method not in ("GET", "HEAD") or response.status_code != 200 or "caller" not in g:
         return response
     if response.mimetype != _TAGGED:
         return response
-    tag = _tag(response)
+    tag = _compute_etag(response)
     response.set_etag(tag)
     if request.if_none_match.contains_weak(tag):
         response.status_code = 304
@@ -53,7 +53,7 @@ def check_unchanged(tags: ETags) -> None:
     current = _current_response()
     # ``*`` requires only that the resource exists. A weak tag does not match, since it does not prove that
     # nothing changed.
-    if not tags.contains(_tag(current)):
+    if not tags.contains(_compute_etag(current)):
         raise PreconditionFailed(
             "The resource has changed since it was read with this ETag. Read it again before you change it."
         )
@@ -61,11 +61,11 @@ def check_unchanged(tags: ETags) -> None:
 
 def _current_response() -> Response:
     """Return the current response to a GET of the resource. For an action, that is the parent path."""
-    view, values = _reading_view()
+    view, values = _find_get_view()
     return make_response(view().get(**values))
 
 
-def _reading_view() -> tuple[Any, dict[str, Any]]:
+def _find_get_view() -> tuple[Any, dict[str, Any]]:
     view = getattr(current_app.view_functions[request.endpoint or ""], "view_class", None)
     if hasattr(view, "get"):
         return view, dict(request.view_args or {})
@@ -78,5 +78,5 @@ def _reading_view() -> tuple[Any, dict[str, Any]]:
     return getattr(current_app.view_functions[endpoint], "view_class", None), values
 
 
-def _tag(response: Response) -> str:
+def _compute_etag(response: Response) -> str:
     return hashlib.sha256(response.get_data()).hexdigest()[:32]

@@ -61,7 +61,7 @@ class Probe:
         return last.result() if last.done() else None
 
 
-def register(app: Flask, runtime: Runtime) -> None:
+def register_health_checks(app: Flask, runtime: Runtime) -> None:
     """Register both health checks."""
     app.extensions[WRITE_PROBE] = Probe(
         lambda: _run_write_probe(runtime.database, runtime.settings.storage_availability_zone)

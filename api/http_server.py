@@ -119,13 +119,13 @@ class RequestParser(HTTPRequestParser):  # type: ignore[misc]
             super().parse_header(header_plus)
         except ValueError:
             raise ParsingError("Content-Length is invalid") from None
-        self.error = self._fault(header_plus)
+        self.error = self._framing_error(header_plus)
         if self.error is not None:
             self.body_rcv, self.content_length = None, 0
         elif self.chunked:
             self.body_rcv = BodyReceiver(self.body_rcv.getbuf())
 
-    def _fault(self, header_plus: bytes) -> Error | None:
+    def _framing_error(self, header_plus: bytes) -> Error | None:
         lines = header_plus.split(b"\r\n")
         names = [line.partition(b":")[0].strip().lower() for line in lines[1:] if line.strip()]
         host = self.headers.get("HOST")
@@ -205,7 +205,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         super().service()
         self.unserved_since = time.time()
 
-    def refuse_late(self, now: float) -> None:
+    def refuse_late_request(self, now: float) -> None:
         """Refuse a request that has not arrived in time."""
         with self.requests_lock:
             request = self.request
@@ -279,7 +279,7 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
                 # A full send buffer never becomes writable, so the socket is closed here.
                 channel.handle_close()
             else:
-                channel.refuse_late(now)
+                channel.refuse_late_request(now)
 
 
 def create_server(

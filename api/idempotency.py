@@ -87,8 +87,8 @@ class Key:
             stored = keys.find_response(session, self.identity, clock.now())
             if stored is None:
                 return None
-            owners = keys.projects_of_resources(session, _ids(stored))
-        used = versions.used()
+            owners = keys.projects_of_resources(session, _resource_ids(stored))
+        used = versions.used_versions()
         # The answer was made for the versions that its request stated.
         if stored.fingerprint != self.fingerprint or stored.headers.get(versions.HEADER, used) != used:
             raise UnprocessableEntity(
@@ -111,21 +111,21 @@ class Key:
         if not keys.take_key(session, self.identity, self.fingerprint, clock.now()):
             raise KeyTaken
 
-    def store(self, session: Session, answer: Response, decisions: Sequence[PolicyDecision]) -> None:
+    def store_answer(self, session: Session, answer: Response, decisions: Sequence[PolicyDecision]) -> None:
         """Store the answer and the policy decisions behind it, in the same transaction."""
         headers = {name: value for name, value in answer.headers.items() if name != "Content-Length"}
-        headers[versions.HEADER] = versions.used()
+        headers[versions.HEADER] = versions.used_versions()
         stored = StoredResponse(
             fingerprint=self.fingerprint,
             status=answer.status_code,
             headers=headers,
-            body=_without_secrets(answer),
+            body=_body_without_secrets(answer),
             asked=tuple(decisions),
         )
         keys.store_response(session, self.identity, stored)
 
 
-def _ids(stored: StoredResponse) -> set[str]:
+def _resource_ids(stored: StoredResponse) -> set[str]:
     """Return the ids of the resources in the policy decisions and in the answer."""
     ids = {about["id"] for _, about in stored.asked if "id" in about}
     body = json.loads(stored.body) if stored.body else None
@@ -134,7 +134,7 @@ def _ids(stored: StoredResponse) -> set[str]:
     return ids
 
 
-def _without_secrets(answer: Response) -> str:
+def _body_without_secrets(answer: Response) -> str:
     """Return a body as it is stored: without a transfer's auth key and without passwords of connections.
 
     Nothing else in an answer is a secret. Values that users chose themselves are stored unchanged.
@@ -171,11 +171,11 @@ def request_key() -> Key | None:
         return None
     if not _KEY.fullmatch(given):
         raise InvalidInput(f"{HEADER} must be 1 to 255 printable ASCII characters.", HEADER)
-    return Key((caller().project_id, caller().user_id, given), _fingerprint())
+    return Key((caller().project_id, caller().user_id, given), _request_fingerprint())
 
 
-def _fingerprint() -> str:
+def _request_fingerprint() -> str:
     """Return a hash that is equal for equal requests, whatever the whitespace and key order of their JSON."""
-    body = json_body.parse_if_any(request.get_data())
+    body = json_body.parse_unless_empty(request.get_data())
     parts = [request.method, request.path, request.query_string.decode("latin-1"), body]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

@@ -23,44 +23,47 @@ def parse(raw: bytes) -> object:
     """Return the value of a JSON document. Raises: InvalidInput, if it is not one."""
     try:
         value = json.loads(
-            raw.decode(), object_pairs_hook=_object, parse_constant=_refuse_constant, parse_float=_number
+            raw.decode(),
+            object_pairs_hook=_build_object,
+            parse_constant=_refuse_constant,
+            parse_float=_parse_float,
         )
     except UnicodeDecodeError:
-        raise _malformed("it is not UTF-8") from None
+        raise _malformed_body_error("it is not UTF-8") from None
     except RecursionError:
-        raise _malformed("it is nested too deeply") from None
+        raise _malformed_body_error("it is nested too deeply") from None
     except ValueError as error:
-        raise _malformed(f"it is not JSON ({str(error)[:200]})") from None
+        raise _malformed_body_error(f"it is not JSON ({str(error)[:200]})") from None
     _check_values(value)
     return value
 
 
-def parse_if_any(raw: bytes) -> object:
+def parse_unless_empty(raw: bytes) -> object:
     """Return the value of a JSON document, None if it is empty. Raises: InvalidInput, as ``parse``."""
     return parse(raw) if raw.strip() else None
 
 
-def _number(text: str) -> float:
+def _parse_float(text: str) -> float:
     number = float(text)
     if math.isinf(number):
-        raise _malformed(f"the number {text[:32]} is too large")
+        raise _malformed_body_error(f"the number {text[:32]} is too large")
     return number
 
 
-def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+def _build_object(pairs: list[tuple[str, object]]) -> dict[str, object]:
     if len(pairs) > MAX_VALUES:
-        raise _too_many()
+        raise _too_many_values_error()
     members = dict(pairs)
     if len(members) != len(pairs):
         twice, _ = Counter(key for key, _ in pairs).most_common(1)[0]
-        raise _malformed(f"the key '{twice[:255]}' is given twice")
+        raise _malformed_body_error(f"the key '{twice[:255]}' is given twice")
     for key in members:
         _check_text(key)
     return members
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise _malformed(f"{name} is not a JSON number")
+    raise _malformed_body_error(f"{name} is not a JSON number")
 
 
 def _check_values(value: object) -> None:
@@ -77,21 +80,21 @@ def _check_values(value: object) -> None:
         if not inner:
             return
         if len(inner) > MAX_VALUES:
-            raise _too_many()
+            raise _too_many_values_error()
         level = inner
-    raise _malformed("it is nested too deeply")
+    raise _malformed_body_error("it is nested too deeply")
 
 
 def _check_text(text: str) -> None:
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise _malformed("it contains an unpaired surrogate") from None
+        raise _malformed_body_error("it contains an unpaired surrogate") from None
 
 
-def _too_many() -> InvalidInput:
-    return _malformed(f"it holds more than {MAX_VALUES} values")
+def _too_many_values_error() -> InvalidInput:
+    return _malformed_body_error(f"it holds more than {MAX_VALUES} values")
 
 
-def _malformed(reason: str) -> InvalidInput:
+def _malformed_body_error(reason: str) -> InvalidInput:
     return InvalidInput(f"Malformed request body: {reason}.")

@@ -26,15 +26,17 @@ class LogFormatter(logging.Formatter):
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the library's name
         """Return the line of a record."""
-        record.message = _printable(record.message)
+        record.message = _escape_control_characters(record.message)
         return super().formatMessage(record)
 
     def formatException(self, ei: ExcInfo) -> str:  # noqa: N802 - the library's name
         """Return a traceback, which may hold a client's text, as lines that cannot be taken for records."""
-        return "\n".join(f"    {_printable(line)}" for line in super().formatException(ei).split("\n"))
+        return "\n".join(
+            f"    {_escape_control_characters(line)}" for line in super().formatException(ei).split("\n")
+        )
 
 
-def set_up(*, verbose: bool) -> None:
+def set_up_logging(*, verbose: bool) -> None:
     """Log to standard error."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(LogFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
@@ -46,7 +48,7 @@ def set_up(*, verbose: bool) -> None:
     logging.getLogger("waitress.queue").setLevel(logging.INFO if verbose else logging.ERROR)
 
 
-def _printable(text: str) -> str:
+def _escape_control_characters(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(each if each.isprintable() else json.dumps(each)[1:-1] for each in text)
@@ -62,7 +64,7 @@ _ALL = (None, "", "*")
 Part = tuple[str, str]
 
 
-def matching_parts(binary: str | None, server: str | None) -> list[Part]:
+def matching_services(binary: str | None, server: str | None) -> list[Part]:
     """Return (binary, host) of each matching part of this process.
 
     Raises: InvalidInput for an unknown binary, or for a part of another process.
@@ -84,18 +86,21 @@ def matching_parts(binary: str | None, server: str | None) -> list[Part]:
     return [part for part in found if part[1] == server]
 
 
-def levels(prefix: str) -> dict[str, str]:
+def levels_by_logger(prefix: str) -> dict[str, str]:
     """Return the effective level of each logger whose name begins with a prefix."""
-    return {logger.name: logging.getLevelName(logger.getEffectiveLevel()) for logger in _loggers(prefix)}
+    return {
+        logger.name: logging.getLevelName(logger.getEffectiveLevel())
+        for logger in _loggers_with_prefix(prefix)
+    }
 
 
 def set_levels(prefix: str, level: str) -> None:
     """Set the level of every logger whose name begins with a prefix."""
-    for logger in _loggers(prefix):
+    for logger in _loggers_with_prefix(prefix):
         logger.setLevel(level)
 
 
-def _loggers(prefix: str) -> list[logging.Logger]:
+def _loggers_with_prefix(prefix: str) -> list[logging.Logger]:
     known = list(logging.root.manager.loggerDict.items())
     found = [logger for _, logger in known if isinstance(logger, logging.Logger)]
     return sorted((one for one in found if one.name.startswith(prefix)), key=lambda one: one.name)

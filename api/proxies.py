@@ -32,14 +32,14 @@ class TrustedProxies:
         stated = [name for name in _HEADERS if f"HTTP_X_FORWARDED_{name}" in environ]
         if not stated:
             return self._application(environ, start_response)
-        if self._trusts(environ.get("REMOTE_ADDR", "")):
+        if self._is_trusted(environ.get("REMOTE_ADDR", "")):
             environ[VIA_PROXY] = True
             return self._proxied(environ, start_response)
         for name in stated:
             del environ[f"HTTP_X_FORWARDED_{name}"]
         return self._application(environ, start_response)
 
-    def _trusts(self, peer: str) -> bool:
+    def _is_trusted(self, peer: str) -> bool:
         try:
             address = ipaddress.ip_address(peer)
         except ValueError:
@@ -47,7 +47,7 @@ class TrustedProxies:
         return any(address in network for network in self._networks)
 
 
-def networks(values: Iterable[str]) -> list[Network]:
+def parse_networks(values: Iterable[str]) -> list[Network]:
     """Return the networks of trusted proxies. Raises: ConfigError, if a value is no address or network."""
     found = []
     for text in values:

@@ -47,20 +47,20 @@ def request_id() -> str:
     return cast(str, g.request_id)
 
 
-def prefix() -> str:
+def url_prefix() -> str:
     """Return the part of this request's path that precedes the resource: ``/v3/P`` or ``/v3``."""
-    return f"{request.script_root}/{request.path.split('/')[1]}{_project()}"
+    return f"{request.script_root}/{request.path.split('/')[1]}{_project_path()}"
 
 
-def href(path: str, *, has_version: bool = True) -> str:
+def absolute_url(path: str, *, has_version: bool = True) -> str:
     """Return the full URL of a path under the prefix, on the host that the client used.
 
     Cinder calls a URL without the API version a bookmark; no route serves it.
     """
-    before = prefix() if has_version else request.script_root + _project()
+    before = url_prefix() if has_version else request.script_root + _project_path()
     return request.host_url.rstrip("/") + before + path
 
 
-def _project() -> str:
+def _project_path() -> str:
     project_id = g.get("project_in_url")
     return "" if project_id is None else f"/{quote(project_id)}"

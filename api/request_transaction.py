@@ -56,7 +56,7 @@ def _run_with_retry(
         etags.check_unchanged(tags)
     for _ in range(ATTEMPTS):
         try:
-            return _run_once(view, values, key, tags)
+            return _run_in_transaction(view, values, key, tags)
         except idempotency.KeyTaken:
             # Another process was faster. If its answer has expired in the meantime, the key is free again.
             answer = key.stored_answer() if key is not None else None
@@ -68,7 +68,7 @@ def _run_with_retry(
     raise Busy("Other requests keep changing the same resource. Nothing was changed; try again.")
 
 
-def _run_once(
+def _run_in_transaction(
     view: View, values: dict[str, Any], key: idempotency.Key | None, tags: ETags | None
 ) -> Response:
     def begin(session: Session) -> None:
@@ -88,5 +88,5 @@ def _run_once(
         answer: Response = make_response(view(**values))
         if key is not None and database.has_written:
             with database.write() as session:
-                key.store(session, answer, decisions)
+                key.store_answer(session, answer, decisions)
     return answer

@@ -29,12 +29,12 @@ def accepted_response(accepted: Accepted, body: dict[str, object]) -> Answer:
     return body, 202, _flow_headers(accepted)
 
 
-def accepted_reference(accepted: Accepted, key: str, name: str | None) -> Answer:
+def accepted_reference_response(accepted: Accepted, key: str, name: str | None) -> Answer:
     """Answer 202 with the id and the name of the new resource, and with the headers that name the flow."""
     return accepted_response(accepted, {key: {"id": accepted.resource_id, "name": name}})
 
 
-def accepted_without_body(accepted: Accepted | None) -> Response:
+def accepted_response_without_body(accepted: Accepted | None) -> Response:
     """Answer 202 without a body, as Cinder does. ``accepted`` is None if no flow was needed."""
     response = empty_response()
     if accepted is not None:
@@ -82,6 +82,6 @@ def _next_page_url(last_id: str, limit: int) -> str:
 
 def _flow_headers(accepted: Accepted) -> dict[str, str]:
     return {
-        "Location": f"{request_scope.prefix()}/flows/{accepted.flow_id}",
+        "Location": f"{request_scope.url_prefix()}/flows/{accepted.flow_id}",
         "X-Cgflow-Flow-Id": accepted.flow_id,
     }

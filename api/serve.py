@@ -77,21 +77,21 @@ def serve(
     verbose: bool,
 ) -> None:
     """Serve the API on an embedded database and the backends of this host, until SIGTERM."""
-    log.set_up(verbose=verbose)
+    log.set_up_logging(verbose=verbose)
     state = StateDir(state_dir)
     try:
         with StopSignal() as stop:
             conf = config.load(config_file)
-            auth = auth_strategy(conf)
+            auth = create_auth_strategy(conf)
             path = conf.oslo_policy.policy_file
             policy = Policy(Path(path) if path else None)
-            listener = _listen(bind, auth)
+            listener = _open_listening_socket(bind, auth)
             state.acquire()
             app = partial(
                 create_app,
                 strategy=auth,
                 policy=policy,
-                trusted_proxies=proxies.networks(conf.http.trusted_proxies),
+                trusted_proxies=proxies.parse_networks(conf.http.trusted_proxies),
             )
             names = list(backend or conf.enabled_backends)
             _start_and_serve(state, listener, conf, app, names, stop, drills=drills, adopt=adopt)
@@ -123,9 +123,9 @@ def _start_and_serve(
     if drills:
         faults = FaultSchedule.from_file(state.path / "faults.json")
         drivers_by_name = {name: wrap_with_faults(driver, faults) for name, driver in drivers_by_name.items()}
-    stop.check()
+    stop.raise_if_set()
     is_new = not state.has_database
-    _upgrade(state)
+    _upgrade_schema(state)
     if is_new:
         LOG.info("created a new database: %s", state.path / DATABASE)
     here = socket.gethostname()
@@ -133,14 +133,14 @@ def _start_and_serve(
     service = Service(conf, Database(state.database_url, Reserve(state.reserve_path)), drivers)
 
     try:
-        left = service.start(stop.check, refuse_unknown=not adopt)
+        left = service.start(stop.raise_if_set, refuse_unknown=not adopt)
         server = http_server.create_server(app(service.runtime), listener, threads=conf.engine.http_threads)
-        stop.check()
+        stop.raise_if_set()
         # The objects made so far live as long as the process. Frozen, they are not scanned by the garbage
         # collector with every long answer.
         gc.collect()
         gc.freeze()
-        stop.check()
+        stop.raise_if_set()
         host, port = listener.getsockname()[:2]
         flows = "flow" if len(left) == 1 else "flows"
         resumed = f", {len(left)} unfinished {flows} resumed" if left else ""
@@ -174,7 +174,7 @@ def _serve_until_stopped(server: http_server.Server, service: Service, stop: Sto
         serving.result()
 
 
-def _upgrade(state: StateDir) -> None:
+def _upgrade_schema(state: StateDir) -> None:
     """Upgrade the schema. Raises: ConfigError, if the database is invalid, newer than the code, or full."""
     try:
         upgrade(state.database_url)
@@ -185,7 +185,7 @@ def _upgrade(state: StateDir) -> None:
         ) from error
 
 
-def _listen(bind: str, auth: Strategy) -> socket.socket:
+def _open_listening_socket(bind: str, auth: Strategy) -> socket.socket:
     """Open the listening socket.
 
     Raises: ConfigError for an address that is malformed or in use, that this host does not have, or that is
@@ -266,7 +266,7 @@ class StopSignal:
         while not self.is_set:
             os.read(self._reader, 1)
 
-    def check(self) -> None:
+    def raise_if_set(self) -> None:
         """Raise StopRequested if a stop is requested."""
         if self.is_set:
             raise StopRequested
@@ -277,7 +277,7 @@ class StopSignal:
             signal.signal(number, signal.SIG_DFL)
 
 
-def auth_strategy(conf: cfg.ConfigOpts) -> Strategy:
+def create_auth_strategy(conf: cfg.ConfigOpts) -> Strategy:
     """Return the strategy that ``auth_strategy`` names, ready for use. Raises: ConfigError."""
     if conf.auth_strategy == "http_basic":
         return HttpBasic(

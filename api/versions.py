@@ -1,9 +1,9 @@
 """Version documents, and the negotiation of microversions and of cgflow's extensions.
 
 Clients start at the root, at ``/v3`` or at the URL of their project, often without a token, so the document
-needs no authentication and is the same everywhere. What Cinder added after 3.0 checks ``reached`` before it
-is shown, or is a route marked with ``Blueprint.since``. The advertised maximum is raised only when everything
-up to it is implemented for the resources that are offered (docs/clients.md).
+needs no authentication and is the same everywhere. What Cinder added after 3.0 checks ``is_at_least`` before
+it is shown, or is a route marked with ``Blueprint.since``. The advertised maximum is raised only when
+everything up to it is implemented for the resources that are offered (docs/clients.md).
 
 The same header lists a second service, ``cgflow 1.0``, for what cgflow adds to Cinder's answers: keys that
 begin with ``cgflow:``. Answers to requests that do not list it hold Cinder's keys only. Resources that Cinder
@@ -45,32 +45,32 @@ _RESOURCES = frozenset(
 )  # fmt: skip
 
 
-def register(app: Flask) -> None:
+def register_version_routes(app: Flask) -> None:
     """Serve the version document at the paths where clients look for it."""
-    app.add_url_rule("/", "versions", _choices)
+    app.add_url_rule("/", "versions", _answer_version_choices)
     app.add_url_rule("/v3", "versions_v3", lambda: redirect(f"{request.host_url}v3/"), strict_slashes=True)
-    app.add_url_rule("/v3/", "versions_v3_final", _versions)
-    app.add_url_rule("/v3/<project_id>", "versions_project", _versions_of_project)
+    app.add_url_rule("/v3/", "versions_v3_final", _answer_versions)
+    app.add_url_rule("/v3/<project_id>", "versions_project", _answer_versions_of_project)
 
 
-def _choices() -> ResponseReturnValue:
+def _answer_version_choices() -> ResponseReturnValue:
     """Answer 300, the status of a choice of versions."""
-    negotiate()
-    return jsonify(document()), 300
+    negotiate_microversion()
+    return jsonify(version_document()), 300
 
 
-def _versions() -> ResponseReturnValue:
-    negotiate()
-    return jsonify(document())
+def _answer_versions() -> ResponseReturnValue:
+    negotiate_microversion()
+    return jsonify(version_document())
 
 
-def _versions_of_project() -> ResponseReturnValue:
+def _answer_versions_of_project() -> ResponseReturnValue:
     if g.project_in_url in _RESOURCES or g.project_in_url.startswith("os-"):
         raise NotFound
-    return _versions()
+    return _answer_versions()
 
 
-def document() -> dict[str, object]:
+def version_document() -> dict[str, object]:
     """Return the version document, with URLs on the host that the client used."""
     root = request.url_root
     return {
@@ -78,8 +78,8 @@ def document() -> dict[str, object]:
             {
                 "id": "v3.0",
                 "status": "CURRENT",
-                "version": _text(maximum()),
-                "min_version": _text(MINIMUM),
+                "version": _format_version(maximum_microversion()),
+                "min_version": _format_version(MINIMUM),
                 "updated": _UPDATED,
                 "links": [
                     {"rel": "describedby", "type": "application/json", "href": f"{root}openapi.json"},
@@ -96,16 +96,16 @@ def document() -> dict[str, object]:
     }
 
 
-def maximum() -> tuple[int, int]:
+def maximum_microversion() -> tuple[int, int]:
     """Return the highest microversion that is offered."""
     return cast("tuple[int, int]", current_app.config.get(MAXIMUM_KEY, MAXIMUM))
 
 
-def negotiate() -> None:
+def negotiate_microversion() -> None:
     """Set the microversion of this request, and whether it requests the extensions, before its view runs."""
-    requested = _requested(request.headers.get(HEADER))
-    g.cgflow_version = _cgflow_version(requested)
-    g.microversion = _microversion(requested)
+    requested = _parse_version_header(request.headers.get(HEADER))
+    g.cgflow_version = _requested_extensions_version(requested)
+    g.microversion = _requested_microversion(requested)
 
 
 def has_extensions() -> bool:
@@ -113,7 +113,9 @@ def has_extensions() -> bool:
     if "cgflow_version" not in g:
         # The request was refused before it reached a view, or because of its header.
         try:
-            g.cgflow_version = _cgflow_version(_requested(request.headers.get(HEADER)))
+            g.cgflow_version = _requested_extensions_version(
+                _parse_version_header(request.headers.get(HEADER))
+            )
         except (InvalidInput, NotAcceptable):
             g.cgflow_version = None
     return g.cgflow_version is not None
@@ -129,21 +131,21 @@ def is_at_least(minor: int) -> bool:
     return cast("tuple[int, int]", g.microversion) >= (MINIMUM[0], minor)
 
 
-def stamp(response: Response) -> Response:
+def set_version_headers(response: Response) -> Response:
     """Set the header with the versions used, and ``Vary``, since other versions may get other answers."""
     if "microversion" in g:
-        response.headers[HEADER] = used()
+        response.headers[HEADER] = used_versions()
         response.vary.add(HEADER)
     return response
 
 
-def used() -> str:
+def used_versions() -> str:
     """Return the versions with which this request is served, as the header lists them."""
-    volume = f"{SERVICE} {_text(g.microversion)}"
-    return f"{volume}, {CGFLOW} {_text(g.cgflow_version)}" if g.get("cgflow_version") else volume
+    volume = f"{SERVICE} {_format_version(g.microversion)}"
+    return f"{volume}, {CGFLOW} {_format_version(g.cgflow_version)}" if g.get("cgflow_version") else volume
 
 
-def _requested(header: str | None) -> dict[str, str]:
+def _parse_version_header(header: str | None) -> dict[str, str]:
     """Return the version of each service in a header such as ``compute 2.1, volume 3.0``.
 
     As in Cinder, every name that contains "volume" means this service, because clients take the name from the
@@ -156,38 +158,38 @@ def _requested(header: str | None) -> dict[str, str]:
     return found
 
 
-def _microversion(requested: dict[str, str]) -> tuple[int, int]:
+def _requested_microversion(requested: dict[str, str]) -> tuple[int, int]:
     if SERVICE not in requested:
         if HEADER not in request.headers or CGFLOW in requested:
             return MINIMUM
         raise InvalidInput(f"The {HEADER} header names no version of the service '{SERVICE}'.", HEADER)
     if requested[SERVICE] == "latest":
-        return maximum()
-    version = _number(requested[SERVICE])
-    if not MINIMUM <= version <= maximum():
+        return maximum_microversion()
+    version = _parse_version(requested[SERVICE])
+    if not MINIMUM <= version <= maximum_microversion():
         if version > MINIMUM:
             # Cinder repeats a refused version of this API in the response, but not one below the minimum.
             g.microversion = version
         raise NotAcceptable(
-            f"Version {_text(version)} is not supported by the API. "
-            f"Minimum is {_text(MINIMUM)} and maximum is {_text(maximum())}."
+            f"Version {_format_version(version)} is not supported by the API. "
+            f"Minimum is {_format_version(MINIMUM)} and maximum is {_format_version(maximum_microversion())}."
         )
     return version
 
 
-def _cgflow_version(requested: dict[str, str]) -> tuple[int, int] | None:
+def _requested_extensions_version(requested: dict[str, str]) -> tuple[int, int] | None:
     text = requested.get(CGFLOW)
     if text is None:
         return None
-    if text != "latest" and (version := _number(text)) != CGFLOW_VERSION:
+    if text != "latest" and (version := _parse_version(text)) != CGFLOW_VERSION:
         raise NotAcceptable(
-            f"Version {_text(version)} of the extensions of {CGFLOW} is not supported. "
-            f"The only one is {_text(CGFLOW_VERSION)}."
+            f"Version {_format_version(version)} of the extensions of {CGFLOW} is not supported. "
+            f"The only one is {_format_version(CGFLOW_VERSION)}."
         )
     return CGFLOW_VERSION
 
 
-def _number(text: str) -> tuple[int, int]:
+def _parse_version(text: str) -> tuple[int, int]:
     number = _NUMBER.fullmatch(text)
     if number is None:
         raise InvalidInput(
@@ -196,5 +198,5 @@ def _number(text: str) -> tuple[int, int]:
     return int(number[1]), int(number[2])
 
 
-def _text(version: tuple[int, int]) -> str:
+def _format_version(version: tuple[int, int]) -> str:
     return f"{version[0]}.{version[1]}"

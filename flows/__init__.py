@@ -3,7 +3,7 @@
 runtime.py         acceptance of a request, in one transaction that also records the flow
 <noun>/accept*.py  checks and claims made when an operation on this type of resource is requested
 <noun>/flows.py    the flow of each operation, step by step
-segments.py        sub-flows that several flows share
+subflows.py        sub-flows that several flows share
 tasks/             the steps, grouped by what they act on
 catalog.py         all operations by name
 driver_calls.py    calls to a driver: retry while it is busy, then verify the effect

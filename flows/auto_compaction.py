@@ -45,7 +45,9 @@ def accept_due_compactions(runtime: Runtime) -> list[Accepted]:
                 continue
             for spec in due:
                 compaction = (
-                    None if _failed_recently(runtime, spec) else accept_compaction(runtime, host, spec)
+                    None
+                    if _has_compaction_failed_recently(runtime, spec)
+                    else accept_compaction(runtime, host, spec)
                 )
                 accepted += [] if compaction is None else [compaction]
     return accepted
@@ -59,9 +61,11 @@ def accept_compaction(runtime: Runtime, host: str, spec: VolumeSpec) -> Accepted
         found = _lock_volume(session, spec.id)
         if found is None or found.claimed_by is not None or found.consistencygroup_id != spec.group_id:
             return None
-        if backends.is_frozen(session, host) or _must_wait(session, set(runtime.drivers), found):
+        if backends.is_frozen(session, host) or _is_compaction_limit_reached(
+            session, set(runtime.drivers), found
+        ):
             return None
-        return acceptance.flow(
+        return acceptance.record_flow(
             OPERATION,
             resource=("volume", found.id),
             group_id=found.consistencygroup_id,
@@ -78,7 +82,7 @@ def _lock_volume(session: Session, volume_id: str) -> records.Volume | None:
         return None
 
 
-def _must_wait(session: Session, hosts: set[str], found: records.Volume) -> bool:
+def _is_compaction_limit_reached(session: Session, hosts: set[str], found: records.Volume) -> bool:
     unfinished = [
         flow
         for flow in flows.list_unfinished(session)
@@ -90,7 +94,7 @@ def _must_wait(session: Session, hosts: set[str], found: records.Volume) -> bool
     }
 
 
-def _failed_recently(runtime: Runtime, spec: VolumeSpec) -> bool:
+def _has_compaction_failed_recently(runtime: Runtime, spec: VolumeSpec) -> bool:
     with runtime.database.read() as session:
         last = flows.find_newest(session, OPERATION, spec.id)
     return (

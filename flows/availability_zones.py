@@ -15,7 +15,7 @@ ZONES_EXTRA_SPEC = "RESKEY:availability_zones"
 """Extra spec that lists the zones, separated by commas, in which volumes of a type may be."""
 
 
-def check_zone(
+def resolve_zone(
     session: Session, settings: Settings, wanted: str | None, volume_types: Iterable[records.VolumeType] = ()
 ) -> str:
     """Return the availability zone for a request that uses these volume types.

@@ -32,13 +32,13 @@ class ReportObserver:
         self._notified: dict[str, int] = {}
         self._problems: dict[str, frozenset[str]] = {}
 
-    def observe(self, name: str, report: Report) -> None:
+    def notify_changes(self, name: str, report: Report) -> None:
         """Notify of the new incidents in a backend's report, and log the changes of its problems."""
         for incident in report.incidents:
             if incident.number > self._notified.get(name, 0):
                 self._notified[name] = incident.number
                 LOG.warning("backend %s: %s", name, incident.words)
-                self._notifier.send([_notification(name, incident)])
+                self._notifier.send([_incident_notification(name, incident)])
         known, found = self._problems.get(name, frozenset()), frozenset(report.problems)
         self._problems[name] = found
         for problem in sorted(found - known):
@@ -47,7 +47,7 @@ class ReportObserver:
             LOG.info("backend %s no longer has the problem: %s", name, problem)
 
 
-def _notification(name: str, incident: Incident) -> Notification:
+def _incident_notification(name: str, incident: Incident) -> Notification:
     return Notification(
         event_type="backend.data_service_restarted",
         publisher_id=f"backend.{name}",
@@ -61,7 +61,7 @@ def _notification(name: str, incident: Incident) -> Notification:
     )
 
 
-def report(
+def record_report(
     database: Database,
     settings: Settings,
     name: str,
@@ -83,12 +83,12 @@ def report(
     else:
         # Report incidents first, because the database write may fail.
         if observer is not None:
-            observer.observe(name, received)
+            observer.notify_changes(name, received)
         with database.write() as session:
             backends.record_report(session, name, zone, received, clock.now())
 
 
-def refresh(
+def refresh_stale_reports(
     database: Database,
     settings: Settings,
     drivers: Mapping[str, StorageDriver],
@@ -101,4 +101,4 @@ def refresh(
     now = clock.now()
     for found in stored:
         if host in (None, found.name) and found.name in drivers and placement.is_stale(found, now):
-            report(database, settings, found.name, drivers[found.name])
+            record_report(database, settings, found.name, drivers[found.name])

@@ -63,7 +63,7 @@ OPERATIONS: dict[str, Definition] = {
 }
 
 
-def define(operation: str) -> Definition:
+def definition_of(operation: str) -> Definition:
     """Return the definition of an operation. Raises: FlowMismatch, if this build does not have it."""
     try:
         return OPERATIONS[operation]

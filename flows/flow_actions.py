@@ -14,7 +14,7 @@ def retry(runtime: Runtime, context: RequestContext, flow_id: str, reason: str |
     """Retry a failed rollback now. Raises: NotFound, InvalidState."""
     with runtime.accepting_transaction(flow_id) as session:
         flows.get(session, flow_id, context.scope)
-        seq = flow_actions.retry_rollback(session, flow_id, _actor(context), reason)
+        seq = flow_actions.retry_rollback(session, flow_id, _actor_of_context(context), reason)
     _wake_after_commit(runtime, flow_id, seq)
 
 
@@ -22,7 +22,7 @@ def skip(runtime: Runtime, context: RequestContext, flow_id: str, *, task: str, 
     """Declare a step reverted whose revert failed, and revert the rest. Raises: NotFound, InvalidState."""
     with runtime.accepting_transaction(flow_id) as session:
         flows.get(session, flow_id, context.scope)
-        seq = flow_actions.skip_failed_undo(session, flow_id, task, _actor(context), reason)
+        seq = flow_actions.skip_failed_undo(session, flow_id, task, _actor_of_context(context), reason)
     _wake_after_commit(runtime, flow_id, seq)
 
 
@@ -33,8 +33,8 @@ def abandon(runtime: Runtime, context: RequestContext, flow_id: str, *, reason: 
     """
     with runtime.database.write() as session:
         flows.get(session, flow_id, context.scope)
-        seq = flow_actions.abandon_flow(session, flow_id, _actor(context), reason)
-    runtime.on_commit(lambda: runtime.watch.publish(flow_id, seq))
+        seq = flow_actions.abandon_flow(session, flow_id, _actor_of_context(context), reason)
+    runtime.on_commit(lambda: runtime.event_signal.publish(flow_id, seq))
 
 
 def cancel(runtime: Runtime, context: RequestContext, flow_id: str, *, reason: str) -> None:
@@ -45,11 +45,11 @@ def cancel(runtime: Runtime, context: RequestContext, flow_id: str, *, reason: s
     with runtime.database.write() as session:
         operation = flows.get(session, flow_id, context.scope).operation
         request = flow_actions.request_cancel(
-            session, flow_id, _actor(context), reason, runtime.remedy_of(operation)
+            session, flow_id, _actor_of_context(context), reason, runtime.remedy_of(operation)
         )
     if request.seq is not None:
         seq = request.seq
-        runtime.on_commit(lambda: runtime.watch.publish(flow_id, seq))
+        runtime.on_commit(lambda: runtime.event_signal.publish(flow_id, seq))
     runtime.on_commit(lambda: runtime.conductor.cancel(flow_id, request))
 
 
@@ -65,7 +65,7 @@ def resume(runtime: Runtime, context: RequestContext, flow_id: str) -> None:
         raise InvalidState(
             f"Flow {flow_id} is running already. Only a flow that no conductor runs can be resumed."
         )
-    resumed = flow_actions.action_to_json("resume", _actor(context), None)
+    resumed = flow_actions.action_to_json("resume", _actor_of_context(context), None)
     runtime.on_commit(lambda: runtime.conductor.submit_flow(flow_id, resumed))
 
 
@@ -82,9 +82,9 @@ def retry_automatically(runtime: Runtime, flow_id: str) -> None:
 
 
 def _wake_after_commit(runtime: Runtime, flow_id: str, seq: int) -> None:
-    runtime.on_commit(lambda: runtime.watch.publish(flow_id, seq))
+    runtime.on_commit(lambda: runtime.event_signal.publish(flow_id, seq))
     runtime.on_commit(lambda: runtime.conductor.submit_flow(flow_id))
 
 
-def _actor(context: RequestContext) -> flow_actions.Actor:
+def _actor_of_context(context: RequestContext) -> flow_actions.Actor:
     return flow_actions.Actor(context.user_id, context.request_id)

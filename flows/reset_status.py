@@ -50,7 +50,7 @@ def reset_status(runtime: Runtime, context: RequestContext, noun: str, id_: str,
         _set_status(session, context, noun, found, target)
 
 
-def reset_volume(
+def reset_volume_status(
     runtime: Runtime,
     context: RequestContext,
     volume_id: str,

@@ -53,7 +53,7 @@ class Runtime:
     on_commit_hooks: list[Callable[[], None]] | None = None
 
     @property
-    def watch(self) -> FlowEventSignal:
+    def event_signal(self) -> FlowEventSignal:
         """The signal that wakes clients waiting for a flow's next event."""
         return self.conductor.watch
 
@@ -133,7 +133,7 @@ class Acceptance:
     claims: dict[str, list[str]] = field(default_factory=dict)
     has_flow: bool = False
 
-    def flow(
+    def record_flow(
         self,
         operation: str,
         *,
@@ -158,7 +158,7 @@ class Acceptance:
                 f"Backend {host} is frozen until an administrator thaws it."
             )
         noun, resource_id = resource
-        project_id = self._owner(noun, resource_id)
+        project_id = self._owning_project_id(noun, resource_id)
         self.claims = {name: list(ids) for name, ids in claims.items()}
         self.has_flow = True
         common = {
@@ -190,7 +190,7 @@ class Acceptance:
             reservations.reserve(self.session, self.flow_id, project_id, dict(deltas), expires)
         return Accepted(self.flow_id, resource_id)
 
-    def _owner(self, noun: str, resource_id: str) -> str:
+    def _owning_project_id(self, noun: str, resource_id: str) -> str:
         """Return the project that owns a resource; the caller's project if the resource is new."""
         try:
             return str(REPOSITORIES[noun].get(self.session, resource_id, None).project_id)
@@ -203,7 +203,7 @@ class Acceptance:
             self.session, self.claims[noun] if ids is None else ids, self.flow_id, status
         )
 
-    def new(self, **columns: object) -> dict[str, object]:
+    def new_resource_columns(self, **columns: object) -> dict[str, object]:
         """Return the columns that every new resource of this flow starts with, and the given ones."""
         return {
             "user_id": self.context.user_id,

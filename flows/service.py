@@ -35,7 +35,7 @@ from cgflow.quota import reservations
 from cgflow.scheduler.placement import Placement
 from flows import backend_reports, flow_actions
 from flows.auto_compaction import accept_due_compactions
-from flows.catalog import define
+from flows.catalog import definition_of
 from flows.driver_registry import DriverRegistry
 from flows.notifications import NotificationBuilder
 from flows.runtime import Runtime
@@ -67,9 +67,9 @@ class Service:
             service_down_s=conf.scheduler.service_down_time,
         )
         self.conductor = Conductor(
-            _session(),
+            _new_session_name(),
             database,
-            define,
+            definition_of,
             {
                 "database": database,
                 "drivers": self._drivers,
@@ -82,17 +82,17 @@ class Service:
             max_waiters=conf.engine.http_threads // 2,
             announce=NotificationBuilder(database, notifiers).notify,
         )
-        self.runtime = Runtime(database, self._settings, self._drivers, self.conductor, define)
+        self.runtime = Runtime(database, self._settings, self._drivers, self.conductor, definition_of)
         self._retention = Retention(
             database, max_age_days=conf.history.max_age_days, max_flows=conf.history.max_flows
         )
         self._started = ExitStack()
         self._periodic = [
-            Periodic("report", conf.scheduler.report_interval, self.report),
+            Periodic("report", conf.scheduler.report_interval, self.record_reports),
             Periodic("expire", EXPIRE_INTERVAL_S, self._expire_reservations),
             Periodic("undo", UNDO_INTERVAL_S, self._retry_rollbacks),
             Periodic("take", TAKE_INTERVAL_S, self.conductor.retry_takeovers),
-            Periodic("forget", DELETE_INTERVAL_S, self._delete_expired),
+            Periodic("forget", DELETE_INTERVAL_S, self._delete_expired_records),
             Periodic("compact", COMPACT_INTERVAL_S, lambda: accept_due_compactions(self.runtime)),
         ]
 
@@ -118,7 +118,7 @@ class Service:
         if refuse_unknown:
             self._refuse_unknown_volumes()
         try:
-            self.report()
+            self.record_reports()
         except OperationalError as error:
             # Probably the disk is full. Only a running service can delete anything, so the start goes on.
             LOG.warning("the backends' reports cannot be stored, this is retried: %s", error.orig)
@@ -156,7 +156,7 @@ class Service:
         """
         self._started.close()
 
-    def report(self) -> None:
+    def record_reports(self) -> None:
         """Record that this process is alive, and each backend's report, or that it is down and why."""
         with self._database.write() as session:
             # The API and the conductor run in this process, so both are alive.
@@ -164,7 +164,9 @@ class Service:
             services.record_heartbeat(session, (services.API, services.CONDUCTOR), socket.gethostname(), zone)
         for name, driver in self._drivers.items():
             try:
-                backend_reports.report(self._database, self._settings, name, driver, self._report_observer)
+                backend_reports.record_report(
+                    self._database, self._settings, name, driver, self._report_observer
+                )
             except SessionFenced as fenced:
                 # A traceback would add nothing.
                 LOG.error("backend %s is not reported, this process is fenced: %s", name, fenced)  # noqa: TRY400
@@ -173,7 +175,7 @@ class Service:
         with self._database.write() as session:
             reservations.cancel_expired(session, clock.now())
 
-    def _delete_expired(self) -> None:
+    def _delete_expired_records(self) -> None:
         self._retention.round()
         deleted = idempotency.DELETE_BATCH
         while deleted == idempotency.DELETE_BATCH:
@@ -190,7 +192,7 @@ class Service:
                 flow_actions.retry_automatically(self.runtime, flow_id)
 
 
-def _session() -> str:
+def _new_session_name() -> str:
     """Return a name that no other process start has: host, pid and a random part.
 
     Host and pid tell people where the process runs. A pid is reused after a reboot, and is always

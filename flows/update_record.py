@@ -14,7 +14,7 @@ from cgflow.db.repositories.metadata import MetadataStore
 from cgflow.db.repositories.registry import REPOSITORIES
 from cgflow.errors import InvalidState
 from cgflow.status import Status
-from flows.attachment.preconditions import lock_unclaimed
+from flows.attachment.preconditions import lock_unclaimed_volume
 from flows.runtime import Runtime
 
 _COLUMNS = {"volume": {"metadata": "volume_metadata"}, "snapshot": {"metadata": "snapshot_metadata"}}
@@ -46,7 +46,7 @@ def set_readonly(runtime: Runtime, context: RequestContext, volume_id: str, *, r
     Raises: NotFound; Busy; InvalidState, unless the volume is ``available``.
     """
     with runtime.database.write() as session:
-        volume = lock_unclaimed(session, context, volume_id)
+        volume = lock_unclaimed_volume(session, context, volume_id)
         if volume.status is not Status.AVAILABLE:
             raise InvalidState(
                 f"Invalid volume: Volume {volume.id} status must be available to update readonly flag, "

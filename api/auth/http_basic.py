@@ -23,7 +23,7 @@ from pathlib import Path
 import bcrypt
 from flask import Request
 
-from api.auth.identity import Identity, checked_id
+from api.auth.identity import Identity, validated_id
 from cgflow.errors import ConfigError, Forbidden, InvalidInput, ServiceUnavailable, Unauthenticated
 from cgflow.reloading_file import ReloadingFile, read_text, read_yaml
 
@@ -73,7 +73,7 @@ class HttpBasic:
         user_id = given.username
         # A surrogate stands for a byte that is not UTF-8; no password in a hash file has one.
         password = given.password.encode(errors="surrogatepass")[:_LONGEST_PASSWORD]
-        if not self._is_proven(user_id, password):
+        if not self._is_password_right(user_id, password):
             raise Unauthenticated("The user or the password is wrong.", CHALLENGE)
         projects = self._projects.value.get(user_id)
         if not projects:
@@ -83,7 +83,7 @@ class HttpBasic:
             raise InvalidInput("Malformed request url")
         return Identity(user_id, project_id, projects[project_id])
 
-    def _is_proven(self, user_id: str, password: bytes) -> bool:
+    def _is_password_right(self, user_id: str, password: bytes) -> bool:
         hashes = self._hashes.value
         known = hashes.get(user_id)
         digest = hmac.digest(self._key, password, hashlib.sha256)
@@ -96,7 +96,7 @@ class HttpBasic:
             raise ServiceUnavailable("Too many passwords are being checked. Try again.")
         try:
             # An unknown user takes as much time as a wrong password.
-            is_right = _matches(password, known or _decoy_hash(hashes))
+            is_right = _password_matches(password, known or _decoy_hash(hashes))
         finally:
             self._checks.release()
         if known is None or not is_right:
@@ -124,7 +124,7 @@ def read_hashes(path: Path) -> dict[str, bytes]:
             )
         if user_id in found:
             raise ConfigError(f"{where} names {user_id} a second time.")
-        found[_check_id(user_id, "user_id", where)] = hash_.encode()
+        found[_validated_id(user_id, "user_id", where)] = hash_.encode()
     return found
 
 
@@ -140,28 +140,28 @@ def read_projects(path: Path) -> dict[str, Projects]:
 
 def _read_user_projects(stated: object, user_id: str, path: Path) -> Projects:
     where = f"User {user_id} in the {_PROJECT_FILE} {path}"
-    if not isinstance(stated, dict) or not all(_are_roles(roles) for roles in stated.values()):
+    if not isinstance(stated, dict) or not all(_is_list_of_role_names(roles) for roles in stated.values()):
         raise ConfigError(f"{where} must have projects with lists of roles, such as 'orders: [member]'.")
     return {
-        _check_id(project_id, "project_id", where): frozenset(role.lower() for role in roles)
+        _validated_id(project_id, "project_id", where): frozenset(role.lower() for role in roles)
         for project_id, roles in stated.items()
     }
 
 
-def _are_roles(stated: object) -> bool:
+def _is_list_of_role_names(stated: object) -> bool:
     return isinstance(stated, list) and all(isinstance(role, str) for role in stated)
 
 
-def _check_id(value: object, field: str, where: str) -> str:
+def _validated_id(value: object, field: str, where: str) -> str:
     if not isinstance(value, str):
         raise ConfigError(f"{where} has a {field} that is not a string: {value!r}. Put it in quotes.")
     try:
-        return checked_id(value, field)
+        return validated_id(value, field)
     except InvalidInput as error:
         raise ConfigError(f"{where}: {error}") from error
 
 
-def _matches(password: bytes, hash_: bytes) -> bool:
+def _password_matches(password: bytes, hash_: bytes) -> bool:
     try:
         return bcrypt.checkpw(password, hash_)
     except ValueError:

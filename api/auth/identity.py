@@ -42,12 +42,12 @@ class Strategy(Protocol):
 AUTH_HEADER = "X-Auth-Token"
 
 
-def token_scheme(description: str) -> Mapping[str, str]:
+def token_security_scheme(description: str) -> Mapping[str, str]:
     """Return the security scheme of a strategy whose callers send a token."""
     return {"type": "apiKey", "in": "header", "name": AUTH_HEADER, "description": description}
 
 
-def checked_id(value: str, field: str) -> str:
+def validated_id(value: str, field: str) -> str:
     """Return a user or project id unchanged. Raises: InvalidInput, if it is malformed."""
     if not _ID.fullmatch(value):
         raise InvalidInput(
@@ -56,13 +56,13 @@ def checked_id(value: str, field: str) -> str:
     return value
 
 
-def checked_project(project_id: str, project_in_url: str | None) -> str:
+def validated_project(project_id: str, project_in_url: str | None) -> str:
     """Return the project. Raises: InvalidInput, if the URL names another one."""
     if project_in_url is not None and project_in_url != project_id:
         raise InvalidInput("Malformed request url")
     return project_id
 
 
-def role_names(text: str) -> frozenset[str]:
+def parse_role_names(text: str) -> frozenset[str]:
     """Return the roles in a comma-separated list; case is not significant."""
     return frozenset(role.strip().lower() for role in text.split(",") if role.strip())

@@ -20,7 +20,7 @@ from keystonemiddleware import auth_token
 from oslo_config import cfg
 from werkzeug.wrappers import Response
 
-from api.auth.identity import Identity, checked_project, token_scheme
+from api.auth.identity import Identity, token_security_scheme, validated_project
 from cgflow.errors import ConfigError, Forbidden, ServiceUnavailable, Unauthenticated
 
 LOG = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ class Keystone:
 
     name = "keystone"
     is_unverified = False
-    scheme = token_scheme("A token of keystone.")
+    scheme = token_security_scheme("A token of keystone.")
 
     def __init__(self, conf: cfg.ConfigOpts) -> None:
         """Set up the middleware, without a request to the identity service. Raises: ConfigError."""
@@ -60,7 +60,7 @@ class Keystone:
             LOG.error("the identity service cannot be reached: %s", error)  # noqa: TRY400 - it says it all
             raise ServiceUnavailable("The identity service cannot be reached. Try again.") from error
         if not identity:
-            _refuse(answer)
+            _raise_authentication_error(answer)
         user_id, project_id = identity.get("HTTP_X_USER_ID"), identity.get("HTTP_X_PROJECT_ID")
         if not user_id:
             raise Forbidden("The token has no user. Request a token that is issued to a user.")
@@ -69,7 +69,7 @@ class Keystone:
         roles = identity["keystone.token_info"]["token"].get("roles", [])
         return Identity(
             user_id,
-            checked_project(project_id, project_in_url),
+            validated_project(project_id, project_in_url),
             frozenset(role["name"].lower() for role in roles),
         )
 
@@ -81,7 +81,7 @@ def _record_identity(environ: dict[str, Any], start_response: Any) -> Iterable[b
     return []
 
 
-def _refuse(answer: Response) -> None:
+def _raise_authentication_error(answer: Response) -> None:
     if answer.status_code == 401:
         raise Unauthenticated(
             "The request you have made requires authentication.", answer.headers.get("WWW-Authenticate")

@@ -10,7 +10,14 @@ from __future__ import annotations
 
 from flask import Request
 
-from api.auth.identity import AUTH_HEADER, Identity, checked_id, checked_project, role_names, token_scheme
+from api.auth.identity import (
+    AUTH_HEADER,
+    Identity,
+    parse_role_names,
+    token_security_scheme,
+    validated_id,
+    validated_project,
+)
 from cgflow.errors import Unauthenticated
 
 _NOBODY = "admin"
@@ -21,7 +28,7 @@ class NoAuth:
 
     name = "noauth"
     is_unverified = True
-    scheme = token_scheme("`USER:PROJECT`")
+    scheme = token_security_scheme("`USER:PROJECT`")
 
     def identify(self, request: Request, project_in_url: str | None) -> Identity:
         """Return the claimed identity. Raises: Unauthenticated, if there is no token; InvalidInput."""
@@ -36,7 +43,7 @@ class NoAuth:
         user_id = user_id or request.headers.get("X-User-Id", "") or _NOBODY
         project_id = project_id or request.headers.get("X-Project-Id", "") or project_in_url or _NOBODY
         return Identity(
-            checked_id(user_id, "user_id"),
-            checked_id(checked_project(project_id, project_in_url), "project_id"),
-            role_names(request.headers.get("X-Roles", "admin")),
+            validated_id(user_id, "user_id"),
+            validated_id(validated_project(project_id, project_in_url), "project_id"),
+            parse_role_names(request.headers.get("X-Roles", "admin")),
         )

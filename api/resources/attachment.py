@@ -7,7 +7,7 @@ from typing import Any
 from flask import Response
 from flask.views import MethodView
 
-from api import connections, responses
+from api import responses, volume_connections
 from api.auth.authorization import authorize, authorize_resource, read_authorized
 from api.blueprint import Blueprint
 from api.request_scope import caller, runtime
@@ -40,7 +40,7 @@ class Attachments(MethodView):
         """Reserve a volume; with a connector, also return how to connect to it."""
         authorize_resource("volume:attachment_create", volumes.get, body["volume_id"])
         connector = body.pop("connector")
-        connection = connections.connect_volume(body["volume_id"]) if connector else None
+        connection = volume_connections.connect_volume(body["volume_id"]) if connector else None
         made = lifecycle.create(runtime(), caller(), **body, connector=connector or {}, connection=connection)
         return _attachment_body(made)
 
@@ -73,7 +73,7 @@ class Attachment(MethodView):
     def put(self, body: dict[str, Any], attachment_id: str) -> dict[str, object]:
         """State the client that connects, and return how to connect to the volume."""
         found = read_authorized("volume:attachment_update", attachments.get, attachment_id)
-        connection = connections.connect_volume(found.volume_id)
+        connection = volume_connections.connect_volume(found.volume_id)
         lifecycle.connect(runtime(), caller(), attachment_id, body["connector"], connection)
         return _attachment_body(attachment_id)
 

@@ -10,7 +10,7 @@ from api.auth.authorization import authorize
 from api.blueprint import Blueprint
 from api.request_scope import caller, runtime
 from api.schemas import audit as schemas
-from flows.audit.adopt import Target
+from flows.audit.adopt import AdoptionTarget
 from flows.audit.repair import repair
 from flows.audit.run import audit
 
@@ -36,7 +36,7 @@ class Audit(MethodView):
         ``adopt`` creates records of what backends have without a record.
         """
         authorize("audit:repair")
-        target = Target(body["project_id"] or caller().project_id, body["volume_type"])
+        target = AdoptionTarget(body["project_id"] or caller().project_id, body["volume_type"])
         report, repairs = repair(
             runtime(), caller(), body["repair"], dry_run=body["dry_run"], host=body["backend"], target=target
         )

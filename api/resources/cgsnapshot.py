@@ -43,12 +43,12 @@ class Cgsnapshots(MethodView):
         return responses.page_response("cgsnapshots", cgsnapshots.page, query, has_links=False)
 
     @blueprint.takes(schemas.CgsnapshotCreateIn)
-    @blueprint.accepts(schemas.CgsnapshotRefEnvelope, 404, 409, 413)
+    @blueprint.gives_accepted(schemas.CgsnapshotRefEnvelope, 404, 409, 413)
     def post(self, body: dict[str, Any]) -> responses.Answer:
         """Take a cgsnapshot: a snapshot of every member of a consistency group at one instant."""
         authorize_cut("consistencygroup:create_cgsnapshot", body["consistencygroup_id"])
         accepted = accept.create(runtime(), caller(), **body)
-        return responses.accepted_reference(accepted, "cgsnapshot", body["name"])
+        return responses.accepted_reference_response(accepted, "cgsnapshot", body["name"])
 
 
 @blueprint.route("/cgsnapshots/detail")
@@ -74,11 +74,11 @@ class Cgsnapshot(MethodView):
             "cgsnapshot": read_authorized("consistencygroup:get_cgsnapshot", cgsnapshots.get, cgsnapshot_id)
         }
 
-    @blueprint.accepts(None, 404, 409)
+    @blueprint.gives_accepted(None, 404, 409)
     def delete(self, cgsnapshot_id: str) -> Response:
         """Delete a cgsnapshot with the snapshots of all its members."""
         authorize_resource("consistencygroup:delete_cgsnapshot", cgsnapshots.get, cgsnapshot_id)
-        return responses.accepted_without_body(accept.delete(runtime(), caller(), cgsnapshot_id))
+        return responses.accepted_response_without_body(accept.delete(runtime(), caller(), cgsnapshot_id))
 
 
 def authorize_cut(rule: str, group_id: str) -> None:
@@ -109,7 +109,7 @@ class GroupSnapshots(MethodView):
         return responses.page_response("group_snapshots", cgsnapshots.page_group_snapshots, query)
 
     @group_snapshots_blueprint.takes(schemas.GroupSnapshotCreateIn)
-    @group_snapshots_blueprint.accepts(schemas.GroupSnapshotCreatedEnvelope, 404, 409, 413)
+    @group_snapshots_blueprint.gives_accepted(schemas.GroupSnapshotCreatedEnvelope, 404, 409, 413)
     def post(self, body: dict[str, Any]) -> responses.Answer:
         """Take a group snapshot: a snapshot of every member of a group at one instant."""
         group = read_authorized(
@@ -145,11 +145,11 @@ class GroupSnapshot(MethodView):
         found = read_authorized("group:get_group_snapshot", cgsnapshots.get_group_snapshot, group_snapshot_id)
         return {"group_snapshot": found}
 
-    @group_snapshots_blueprint.accepts(None, 404, 409)
+    @group_snapshots_blueprint.gives_accepted(None, 404, 409)
     def delete(self, group_snapshot_id: str) -> Response:
         """Delete a group snapshot with the snapshots of all its members."""
         read_authorized("group:delete_group_snapshot", cgsnapshots.get_group_snapshot, group_snapshot_id)
-        return responses.accepted_without_body(accept.delete(runtime(), caller(), group_snapshot_id))
+        return responses.accepted_response_without_body(accept.delete(runtime(), caller(), group_snapshot_id))
 
 
 @group_snapshots_blueprint.route("/group_snapshots/<group_snapshot_id>/action")

@@ -58,12 +58,12 @@ class ConsistencyGroups(MethodView):
         return _list_groups("consistencygroups", query)
 
     @blueprint.takes(schemas.ConsistencyGroupCreateIn)
-    @blueprint.accepts(schemas.ConsistencyGroupRefEnvelope, 404, 413)
+    @blueprint.gives_accepted(schemas.ConsistencyGroupRefEnvelope, 404, 413)
     def post(self, body: dict[str, Any]) -> responses.Answer:
         """Create a consistency group that accepts volumes of the given types."""
         authorize("consistencygroup:create")
         accepted = accept.create(runtime(), caller(), **body)
-        return responses.accepted_reference(accepted, "consistencygroup", body["name"])
+        return responses.accepted_reference_response(accepted, "consistencygroup", body["name"])
 
 
 @blueprint.route("/consistencygroups/detail")
@@ -87,17 +87,21 @@ class ConsistencyGroup(MethodView):
         return {"consistencygroup": read_authorized("consistencygroup:get", consistencygroups.get, group_id)}
 
     @blueprint.takes(schemas.ConsistencyGroupUpdateIn)
-    @blueprint.accepts(None, 404, 409)
+    @blueprint.gives_accepted(None, 404, 409)
     def put(self, body: dict[str, Any], group_id: str) -> Response:
         """Change the name or description of a consistency group, or add and remove volumes."""
         authorize_resource("consistencygroup:update", consistencygroups.get, group_id)
-        return responses.accepted_without_body(accept_change.update(runtime(), caller(), group_id, **body))
+        return responses.accepted_response_without_body(
+            accept_change.update(runtime(), caller(), group_id, **body)
+        )
 
-    @blueprint.accepts(None, 404, 409)
+    @blueprint.gives_accepted(None, 404, 409)
     def delete(self, group_id: str) -> Response:
         """Delete a consistency group that has no volumes."""
         authorize_resource("consistencygroup:delete", consistencygroups.get, group_id)
-        return responses.accepted_without_body(accept.delete(runtime(), caller(), group_id, force=False))
+        return responses.accepted_response_without_body(
+            accept.delete(runtime(), caller(), group_id, force=False)
+        )
 
 
 @blueprint.route("/consistencygroups/<group_id>/update")
@@ -112,12 +116,12 @@ class ConsistencyGroupFromSource(MethodView):
     """The creation of a consistency group from a source."""
 
     @blueprint.takes(schemas.ConsistencyGroupFromSourceIn)
-    @blueprint.accepts(schemas.ConsistencyGroupRefEnvelope, 404, 409, 413)
+    @blueprint.gives_accepted(schemas.ConsistencyGroupRefEnvelope, 404, 409, 413)
     def post(self, body: dict[str, Any]) -> responses.Answer:
         """Create a consistency group whose volumes have the data of a cgsnapshot or of another group."""
         authorize("consistencygroup:create")
         accepted = accept.create_from(runtime(), caller(), **body)
-        return responses.accepted_reference(accepted, "consistencygroup", body["name"])
+        return responses.accepted_reference_response(accepted, "consistencygroup", body["name"])
 
 
 @blueprint.route("/consistencygroups/<group_id>/delete")
@@ -125,11 +129,11 @@ class ConsistencyGroupDeletion(MethodView):
     """The deletion of a consistency group."""
 
     @blueprint.takes(schemas.ConsistencyGroupDeleteIn)
-    @blueprint.accepts(None, 404, 409)
+    @blueprint.gives_accepted(None, 404, 409)
     def post(self, body: dict[str, Any], group_id: str) -> Response:
         """Delete a consistency group; with force, its volumes, too."""
         authorize_resource("consistencygroup:delete", consistencygroups.get, group_id)
-        return responses.accepted_without_body(accept.delete(runtime(), caller(), group_id, **body))
+        return responses.accepted_response_without_body(accept.delete(runtime(), caller(), group_id, **body))
 
 
 @blueprint.route("/consistencygroups/<group_id>/action")
@@ -137,7 +141,7 @@ class ConsistencyGroupAction(MethodView):
     """An action on a consistency group."""
 
     @blueprint.takes(schemas.ConsistencyGroupActionIn)
-    @blueprint.accepts(None, 404, 409, 413)
+    @blueprint.gives_accepted(None, 404, 409, 413)
     def post(self, body: dict[str, Any], group_id: str) -> Response:
         """Restore every member to a cgsnapshot, after taking a safety cgsnapshot if requested."""
         authorize_resource("consistencygroup:revert_to_cgsnapshot", consistencygroups.get, group_id)
@@ -156,12 +160,12 @@ class Groups(MethodView):
         return _list_groups("groups", query)
 
     @groups_blueprint.takes(schemas.GroupCreateIn)
-    @groups_blueprint.accepts(schemas.GroupRefEnvelope, 404, 413)
+    @groups_blueprint.gives_accepted(schemas.GroupRefEnvelope, 404, 413)
     def post(self, body: dict[str, Any]) -> responses.Answer:
         """Create a group of a group type that accepts volumes of the given volume types."""
         authorize("group:create")
         accepted = accept.create(runtime(), caller(), **body)
-        return responses.accepted_reference(accepted, "group", body["name"])
+        return responses.accepted_reference_response(accepted, "group", body["name"])
 
 
 @groups_blueprint.route("/groups/detail")
@@ -174,7 +178,7 @@ class GroupDetails(MethodView):
     def get(self, query: ListQuery) -> dict[str, object]:
         """List groups in full, the newest first; from 3.25 on with ``list_volume`` also their volumes."""
         page = _list_groups("groups", query)
-        return page | {"groups": _with_volumes(page["groups"])}
+        return page | {"groups": _add_volume_ids(page["groups"])}
 
 
 @groups_blueprint.route("/groups/action")
@@ -183,7 +187,7 @@ class GroupsAction(MethodView):
     """The creation of a group from a source."""
 
     @groups_blueprint.takes(schemas.GroupsActionIn)
-    @groups_blueprint.accepts(schemas.GroupRefEnvelope, 404, 409, 413)
+    @groups_blueprint.gives_accepted(schemas.GroupRefEnvelope, 404, 409, 413)
     def post(self, body: dict[str, Any]) -> responses.Answer:
         """Create a group whose volumes have the data of a group snapshot or of another group."""
         authorize("group:create")
@@ -193,7 +197,7 @@ class GroupsAction(MethodView):
             else:
                 consistencygroups.get_group(session, body["source_cgid"], caller().scope)
         accepted = accept.create_from(runtime(), caller(), **body)
-        return responses.accepted_reference(accepted, "group", body["name"])
+        return responses.accepted_reference_response(accepted, "group", body["name"])
 
 
 @groups_blueprint.route("/groups/<group_id>")
@@ -206,15 +210,17 @@ class Group(MethodView):
     def get(self, _query: dict[str, bool], group_id: str) -> dict[str, object]:
         """Show a group, from 3.25 on with ``list_volume`` also its volumes."""
         return {
-            "group": _with_volumes([read_authorized("group:get", consistencygroups.get_group, group_id)])[0]
+            "group": _add_volume_ids([read_authorized("group:get", consistencygroups.get_group, group_id)])[0]
         }
 
     @groups_blueprint.takes(schemas.GroupUpdateIn)
-    @groups_blueprint.accepts(None, 404, 409)
+    @groups_blueprint.gives_accepted(None, 404, 409)
     def put(self, body: dict[str, Any], group_id: str) -> Response:
         """Change the name or description of a group, or add and remove volumes."""
         read_authorized("group:update", consistencygroups.get_group, group_id)
-        return responses.accepted_without_body(accept_change.update(runtime(), caller(), group_id, **body))
+        return responses.accepted_response_without_body(
+            accept_change.update(runtime(), caller(), group_id, **body)
+        )
 
 
 @groups_blueprint.route("/groups/<group_id>/action")
@@ -223,13 +229,15 @@ class GroupAction(MethodView):
     """An action on a group."""
 
     @groups_blueprint.takes(schemas.GroupActionIn)
-    @groups_blueprint.accepts(None, 403, 404, 409, 413)
+    @groups_blueprint.gives_accepted(None, 403, 404, 409, 413)
     def post(self, body: dict[str, Any], group_id: str) -> Response:
         """Delete a group, restore it to a group snapshot, or reset its status (3.20); not replicate."""
         if "delete" in body:
             read_authorized("group:delete", consistencygroups.get_group, group_id)
             how = body["delete"] | {"flag": "delete-volumes"}
-            return responses.accepted_without_body(accept.delete(runtime(), caller(), group_id, **how))
+            return responses.accepted_response_without_body(
+                accept.delete(runtime(), caller(), group_id, **how)
+            )
         if "revert" in body:
             read_authorized("group:revert_to_group_snapshot", consistencygroups.get_group, group_id)
             return _restore_group(group_id, body["revert"], "group:create_group_snapshot")
@@ -246,7 +254,9 @@ def _restore_group(group_id: str, how: dict[str, Any], cut_rule: str) -> Respons
     if how["safety"] is not None:
         authorize_cut(cut_rule, group_id)
     authorize_members("volume:revert_to_snapshot", group_id)
-    return responses.accepted_without_body(accept_change.revert(runtime(), caller(), group_id, **how))
+    return responses.accepted_response_without_body(
+        accept_change.revert(runtime(), caller(), group_id, **how)
+    )
 
 
 def _refuse_replication(action: str, group_id: str) -> NoReturn:
@@ -256,7 +266,7 @@ def _refuse_replication(action: str, group_id: str) -> NoReturn:
     )
 
 
-def _with_volumes(found: Any) -> list[Any]:
+def _add_volume_ids(found: Any) -> list[Any]:
     """Return groups, together with the ids of their volumes if those are requested."""
     if not (is_at_least(_LIST_VOLUMES) and parse_boolean(request.args.get("list_volume", "false"))):
         return list(found)

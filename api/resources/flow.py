@@ -64,7 +64,7 @@ class Flow(MethodView):
     def get(self, flow_id: str) -> dict[str, object]:
         """Show a flow with its tasks, and with its leftovers if the rollback failed."""
         authorize_resource("flow:get", flows.get, flow_id)
-        return {"flow": _trace(flow_id)}
+        return {"flow": _read_traced_flow(flow_id)}
 
 
 @blueprint.route("/flows/<flow_id>/action")
@@ -72,7 +72,7 @@ class FlowAction(MethodView):
     """A flow action."""
 
     @blueprint.takes(FlowActionIn)
-    @blueprint.accepts(None, 403, 404, 409)
+    @blueprint.gives_accepted(None, 403, 404, 409)
     def post(self, body: dict[str, Any], flow_id: str) -> Response:
         """Retry, skip a task of, or abandon a failed rollback; cancel or resume a running flow."""
         ((action, details),) = body.items()
@@ -90,7 +90,7 @@ class FlowEvents(MethodView):
     def get(self, query: dict[str, Any], flow_id: str) -> dict[str, object]:
         """List the events after ``after``; if there are none yet, wait up to ``wait`` seconds for one."""
         authorize_resource("flow:get_events", flows.get, flow_id)
-        return {"events": _events(flow_id, **query)}
+        return {"events": _wait_for_events(flow_id, **query)}
 
 
 @blueprint.route("/flows/<flow_id>/graph")
@@ -101,10 +101,10 @@ class FlowGraph(MethodView):
     def get(self, flow_id: str) -> Response:
         """Draw a flow in the DOT language."""
         flow = read_authorized("flow:get_graph", flows.get, flow_id)
-        return Response(draw.dot(flow.operation, flow.shape), mimetype=schemas.GRAPH)
+        return Response(draw.flow_as_dot(flow.operation, flow.shape), mimetype=schemas.GRAPH)
 
 
-def _trace(flow_id: str) -> TracedFlow:
+def _read_traced_flow(flow_id: str) -> TracedFlow:
     """Return a flow and its tasks, read in one transaction. Raises: NotFound."""
     with runtime().database.read() as session:
         flow = flows.get(session, flow_id, caller().scope)
@@ -121,7 +121,7 @@ def _trace(flow_id: str) -> TracedFlow:
         )
 
 
-def _events(flow_id: str, *, after: int, wait: float, limit: int) -> list[records.FlowEvent]:
+def _wait_for_events(flow_id: str, *, after: int, wait: float, limit: int) -> list[records.FlowEvent]:
     """Return a flow's events after ``after``. Raises: NotFound.
 
     If there are none and the flow has not ended, wait up to ``wait`` seconds for the first.
@@ -130,7 +130,7 @@ def _events(flow_id: str, *, after: int, wait: float, limit: int) -> list[record
     if found or has_ended or not wait:
         return found
     # No transaction is open during the wait.
-    runtime().watch.wait(flow_id, after, wait, caller().project_id)
+    runtime().event_signal.wait(flow_id, after, wait, caller().project_id)
     return _read_events(flow_id, after, limit)[0]
 
 

@@ -13,7 +13,7 @@ from api.auth.authorization import authorize
 from api.blueprint import Blueprint
 from api.request_scope import caller, runtime
 from api.schemas import group_type as schemas
-from api.schemas.volume_type import require_key
+from api.schemas.volume_type import require_only_key
 from cgflow import records
 from cgflow.db.repositories import group_type as group_types
 from cgflow.db.repositories.paging import ListQuery
@@ -70,7 +70,7 @@ class GroupType(MethodView):
     def get(self, group_type_id: str) -> dict[str, object]:
         """Show a group type."""
         authorize("group:group_types:get")
-        return {"group_type": _visible_type(group_type_id)}
+        return {"group_type": _get_visible_type(group_type_id)}
 
     @blueprint.takes(schemas.GroupTypeUpdateIn)
     @blueprint.gives(200, schemas.GroupTypeEnvelope, 403, 404, 409)
@@ -98,7 +98,7 @@ class GroupSpecs(MethodView):
     def get(self, group_type_id: str) -> dict[str, object]:
         """Show the group specs of a group type."""
         authorize("group:group_types_specs:get_all")
-        return {"group_specs": _visible_type(group_type_id).group_specs}
+        return {"group_specs": _get_visible_type(group_type_id).group_specs}
 
     @blueprint.takes(schemas.GroupSpecsIn)
     @blueprint.gives(202, schemas.GroupSpecsOut, 403, 404)
@@ -119,7 +119,7 @@ class GroupSpec(MethodView):
     def get(self, group_type_id: str, key: str) -> dict[str, str]:
         """Show one group spec."""
         authorize("group:group_types_specs:get")
-        specs = _visible_type(group_type_id).group_specs
+        specs = _get_visible_type(group_type_id).group_specs
         if key not in specs:
             raise NotFound(f"Group Type {group_type_id} has no specs with key {key}.")
         return {key: specs[key]}
@@ -129,7 +129,7 @@ class GroupSpec(MethodView):
     def put(self, body: dict[str, str], group_type_id: str, key: str) -> dict[str, str]:
         """Set one group spec."""
         authorize("group:group_types_specs:update")
-        require_key(body, key)
+        require_only_key(body, key)
         with runtime().database.write() as session:
             group_types.set_specs(session, group_type_id, body)
         return body
@@ -143,7 +143,7 @@ class GroupSpec(MethodView):
         return responses.empty_response()
 
 
-def _visible_type(group_type_id: str) -> records.GroupType:
+def _get_visible_type(group_type_id: str) -> records.GroupType:
     """Return a type that the caller may see. Raises: NotFound."""
     with runtime().database.read() as session:
         return group_types.get(session, group_type_id, private=caller().is_admin)

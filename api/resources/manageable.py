@@ -17,7 +17,7 @@ from api.schemas import manageable as schemas
 from cgflow.db.repositories import backend as backends
 from cgflow.db.repositories import volume as volumes
 from cgflow.errors import InvalidInput, InvalidState, NotFound
-from flows.audit.run import orphans
+from flows.audit.run import list_orphans
 
 blueprint = Blueprint("manageable", "Volumes and snapshots of backends that have no record.")
 
@@ -38,7 +38,7 @@ class ManageableVolumes(MethodView):
     @blueprint.gives(200, schemas.VolumePage, 403, 404)
     def get(self, query: dict[str, Any]) -> dict[str, object]:
         """List the volumes of a backend that have no record."""
-        return _list_volumes(query)
+        return _list_orphan_volumes(query)
 
     @blueprint.takes(schemas.ManageVolumeBody)
     @blueprint.gives(202, schemas.ManagedOut, 403, 404)
@@ -61,7 +61,7 @@ class ManageableVolumeDetails(MethodView):
     @blueprint.gives(200, schemas.VolumeDetailPage, 403, 404)
     def get(self, query: dict[str, Any]) -> dict[str, object]:
         """List the volumes of a backend that have no record, in full."""
-        return _list_volumes(query)
+        return _list_orphan_volumes(query)
 
 
 @blueprint.route("/manageable_snapshots")
@@ -73,7 +73,7 @@ class ManageableSnapshots(MethodView):
     @blueprint.gives(200, schemas.SnapshotPage, 403, 404)
     def get(self, query: dict[str, Any]) -> dict[str, object]:
         """List the snapshots of a backend that have no record."""
-        return _list_snapshots(query)
+        return _list_orphan_snapshots(query)
 
     @blueprint.takes(schemas.ManageSnapshotBody)
     @blueprint.gives(202, schemas.ManagedOut, 403, 404)
@@ -94,23 +94,23 @@ class ManageableSnapshotDetails(MethodView):
     @blueprint.gives(200, schemas.SnapshotDetailPage, 403, 404)
     def get(self, query: dict[str, Any]) -> dict[str, object]:
         """List the snapshots of a backend that have no record, in full."""
-        return _list_snapshots(query)
+        return _list_orphan_snapshots(query)
 
 
-def _list_volumes(query: dict[str, Any]) -> dict[str, object]:
+def _list_orphan_volumes(query: dict[str, Any]) -> dict[str, object]:
     authorize("volume_extension:list_manageable")
     _require_backend(query["host"])
-    strays = orphans(runtime(), query["host"], "volume.orphan")
-    found = [_manageable(one.subject, one.facts.get("size")) for one in strays]
-    return {schemas.VOLUMES: _page(found, query)}
+    strays = list_orphans(runtime(), query["host"], "volume.orphan")
+    found = [_manageable_body(one.subject, one.facts.get("size")) for one in strays]
+    return {schemas.VOLUMES: _sort_and_cut_page(found, query)}
 
 
-def _list_snapshots(query: dict[str, Any]) -> dict[str, object]:
+def _list_orphan_snapshots(query: dict[str, Any]) -> dict[str, object]:
     authorize("snapshot_extension:list_manageable")
     _require_backend(query["host"])
-    strays = orphans(runtime(), query["host"], "snapshot.orphan")
-    found = [_manageable(one.subject, None) | {"source_reference": None} for one in strays]
-    return {schemas.SNAPSHOTS: _page(found, query)}
+    strays = list_orphans(runtime(), query["host"], "snapshot.orphan")
+    found = [_manageable_body(one.subject, None) | {"source_reference": None} for one in strays]
+    return {schemas.SNAPSHOTS: _sort_and_cut_page(found, query)}
 
 
 def _require_backend(host: str) -> None:
@@ -118,7 +118,7 @@ def _require_backend(host: str) -> None:
         backends.get(session, host)
 
 
-def _manageable(id_: str, size: int | None) -> dict[str, Any]:
+def _manageable_body(id_: str, size: int | None) -> dict[str, Any]:
     return {
         "reference": {"source_id": id_},
         "size": size,
@@ -129,7 +129,7 @@ def _manageable(id_: str, size: int | None) -> dict[str, Any]:
     }
 
 
-def _page(unsorted: list[dict[str, Any]], query: dict[str, Any]) -> list[dict[str, Any]]:
+def _sort_and_cut_page(unsorted: list[dict[str, Any]], query: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the requested page of a list in the requested order. Raises: InvalidInput."""
 
     def order(one: dict[str, Any]) -> tuple[int, str]:

@@ -59,7 +59,7 @@ class _Metadata(_MetadataView):
         }
 
 
-class _Key(_MetadataView):
+class _MetadataKey(_MetadataView):
     """One metadata key of one resource."""
 
     @blueprint.gives(200, schemas.MetaOut, 404)
@@ -75,7 +75,7 @@ class _Key(_MetadataView):
         """Set one key."""
         resource_id = self.authorize("update", address)
         key = address["key"]
-        schemas.require_key(body, key)
+        schemas.require_only_key(body, key)
         update_record.merge_metadata(runtime(), caller(), self.store, resource_id, body)
         return {"meta": body}
 
@@ -95,7 +95,7 @@ class VolumeMetadata(_Metadata):
 
 
 @blueprint.route("/volumes/<volume_id>/metadata/<key:key>")
-class VolumeKey(_Key):
+class VolumeMetadataKey(_MetadataKey):
     """One metadata key of a volume."""
 
     store, resource_type = metadata.OF_VOLUMES, "volume"
@@ -109,7 +109,7 @@ class SnapshotMetadata(_Metadata):
 
 
 @blueprint.route("/snapshots/<snapshot_id>/metadata/<key:key>")
-class SnapshotKey(_Key):
+class SnapshotMetadataKey(_MetadataKey):
     """One metadata key of a snapshot."""
 
     store, resource_type = metadata.OF_SNAPSHOTS, "snapshot"

@@ -27,7 +27,7 @@ backups = Blueprint("backups", "Backups; there are none.")
 clusters = Blueprint("clusters", "Clusters of services; there are none.")
 
 
-def _list_backups(with_count: bool) -> dict[str, object]:
+def _list_no_backups(with_count: bool) -> dict[str, object]:
     return {"backups": [], **({"count": 0} if with_count else {})}
 
 
@@ -38,35 +38,35 @@ def _refuse_backup(_body: Any) -> NoReturn:
     )
 
 
-def _find_no_backup(_body: Any, backup_id: str) -> NoReturn:
+def _raise_backup_not_found(_body: Any, backup_id: str) -> NoReturn:
     raise NotFound(f"Backup {backup_id} could not be found.")
 
 
-def _list_clusters(_query: Any) -> dict[str, object]:
+def _list_no_clusters(_query: Any) -> dict[str, object]:
     return {"clusters": []}
 
 
-def _find_no_cluster(_query: Any, cluster_name: str) -> NoReturn:
+def _raise_cluster_not_found(_query: Any, cluster_name: str) -> NoReturn:
     raise NotFound(
         f"Cluster {cluster_name} could not be found. There are no clusters: backends are enabled and "
         "disabled one by one, as services."
     )
 
 
-def _change_no_cluster(body: dict[str, Any], cluster_name: str) -> NoReturn:
+def _refuse_cluster_change(body: dict[str, Any], cluster_name: str) -> NoReturn:
     actions = ("enable", "disable")
     if cluster_name not in actions:
         raise NotFound(f"There is no such action: {cluster_name}. Valid values: {', '.join(actions)}.")
-    _find_no_cluster(body, body["name"])
+    _raise_cluster_not_found(body, body["name"])
 
 
-def _clean_nothing_up(_body: Any) -> dict[str, object]:
+def _answer_empty_cleanup(_body: Any) -> dict[str, object]:
     return {"cleaning": [], "unavailable": []}
 
 
 def _refuse_failover(body: dict[str, Any]) -> NoReturn:
     with runtime().database.read() as session:
-        name = service.backend_of(session, body["host"]).name
+        name = service.get_backend_of_host(session, body["host"]).name
     raise InvalidInput(
         f"Invalid input received: No service could be changed: {name} cannot be failed over, "
         "because no backend replicates to another. To refuse changes on it, freeze it (os-services/freeze); "
@@ -75,7 +75,7 @@ def _refuse_failover(body: dict[str, Any]) -> NoReturn:
     )
 
 
-def _authorize(rule: str, _body: Any) -> None:
+def _authorize_rule(rule: str, _body: Any) -> None:
     authorize(rule)
 
 
@@ -99,7 +99,7 @@ class _Route:
     gives: tuple[Any, ...]
     summary: str
     since: int = 0
-    authorize: Callable[[str, Any], None] = _authorize
+    authorize: Callable[[str, Any], None] = _authorize_rule
 
 
 _BACKUP = "/backups/<backup_id>"
@@ -109,39 +109,39 @@ _SHOW, _CLUSTER = (200, schemas.BackupEnvelope, 404), (200, schemas.ClusterEnvel
 _MAKE, _EXPORT = (202, schemas.BackupEnvelope, 404), (200, schemas.BackupEnvelope, 403, 404)
 
 _BACKUPS = (
-    _Route("GET /backups", "backup:get_all", _list_backups, schemas.BackupListIn, _LIST,
+    _Route("GET /backups", "backup:get_all", _list_no_backups, schemas.BackupListIn, _LIST,
            "List backups: there are none."),
     _Route("POST /backups", "backup:create", _refuse_backup, schemas.BackupCreateIn, _MAKE,
            "Request a backup of a volume, which is refused.", authorize=_authorize_on_volume),
-    _Route("GET /backups/detail", "backup:get_all", _list_backups, schemas.BackupListIn, _LIST,
+    _Route("GET /backups/detail", "backup:get_all", _list_no_backups, schemas.BackupListIn, _LIST,
            "List backups in full: there are none."),
     _Route("POST /backups/import_record", "backup:backup-import", _refuse_backup, schemas.BackupImportIn,
            (201, schemas.BackupEnvelope, 403), "Import the record of a backup, which is refused."),
-    _Route(f"GET {_BACKUP}", "backup:get", _find_no_backup, None, _SHOW,
+    _Route(f"GET {_BACKUP}", "backup:get", _raise_backup_not_found, None, _SHOW,
            "Show a backup, which is never found."),
-    _Route(f"PUT {_BACKUP}", "backup:update", _find_no_backup, schemas.BackupUpdateIn, _SHOW,
+    _Route(f"PUT {_BACKUP}", "backup:update", _raise_backup_not_found, schemas.BackupUpdateIn, _SHOW,
            "Rename a backup, which is never found.", since=9),
-    _Route(f"DELETE {_BACKUP}", "backup:delete", _find_no_backup, None, (202, None, 404),
+    _Route(f"DELETE {_BACKUP}", "backup:delete", _raise_backup_not_found, None, (202, None, 404),
            "Delete a backup, which is never found."),
-    _Route(f"POST {_BACKUP}/restore", "backup:restore", _find_no_backup, schemas.BackupRestoreIn, _MAKE,
-           "Restore a backup, which is never found."),
-    _Route(f"GET {_BACKUP}/export_record", "backup:backup-export", _find_no_backup, None, _EXPORT,
-           "Show the record of a backup, which is never found."),
-    _Route(f"POST {_BACKUP}/action", _ACTIONS, _find_no_backup, schemas.BackupActionIn, (202, None, 403, 404),
-           "Reset the status of a backup, or delete it by force; it is never found.",
+    _Route(f"POST {_BACKUP}/restore", "backup:restore", _raise_backup_not_found, schemas.BackupRestoreIn,
+           _MAKE, "Restore a backup, which is never found."),
+    _Route(f"GET {_BACKUP}/export_record", "backup:backup-export", _raise_backup_not_found, None,
+           _EXPORT, "Show the record of a backup, which is never found."),
+    _Route(f"POST {_BACKUP}/action", _ACTIONS, _raise_backup_not_found, schemas.BackupActionIn,
+           (202, None, 403, 404), "Reset the status of a backup, or delete it by force; it is never found.",
            authorize=_authorize_action),
 )  # fmt: skip
 
 _CLUSTERS = (
-    _Route("GET /clusters", "clusters:get_all", _list_clusters, schemas.ClusterListIn, _CLUSTER_LIST,
+    _Route("GET /clusters", "clusters:get_all", _list_no_clusters, schemas.ClusterListIn, _CLUSTER_LIST,
            "List clusters: there are none.", since=7),
-    _Route("GET /clusters/detail", "clusters:get_all", _list_clusters, schemas.ClusterListIn, _CLUSTER_LIST,
-           "List clusters in full: there are none.", since=7),
-    _Route("GET /clusters/<cluster_name>", "clusters:get", _find_no_cluster, schemas.ClusterQueryIn, _CLUSTER,
-           "Show a cluster, which is never found.", since=7),
-    _Route("PUT /clusters/<cluster_name>", "clusters:update", _change_no_cluster, schemas.ClusterIn, _CLUSTER,
-           "Enable or disable a cluster, as the path states; it is never found.", since=7),
-    _Route("POST /workers/cleanup", "workers:cleanup", _clean_nothing_up, schemas.CleanupIn,
+    _Route("GET /clusters/detail", "clusters:get_all", _list_no_clusters, schemas.ClusterListIn,
+           _CLUSTER_LIST, "List clusters in full: there are none.", since=7),
+    _Route("GET /clusters/<cluster_name>", "clusters:get", _raise_cluster_not_found, schemas.ClusterQueryIn,
+           _CLUSTER, "Show a cluster, which is never found.", since=7),
+    _Route("PUT /clusters/<cluster_name>", "clusters:update", _refuse_cluster_change, schemas.ClusterIn,
+           _CLUSTER, "Enable or disable a cluster, as the path states; it is never found.", since=7),
+    _Route("POST /workers/cleanup", "workers:cleanup", _answer_empty_cleanup, schemas.CleanupIn,
            (202, schemas.CleanupOut, 403),
            "List the services being cleaned up: none, because lost processes are taken over automatically.",
            since=24),
@@ -155,7 +155,7 @@ _FAILOVER = (
 )  # fmt: skip
 
 
-def _method(blueprint: Blueprint, route: _Route) -> Callable[..., object]:
+def _create_view_method(blueprint: Blueprint, route: _Route) -> Callable[..., object]:
     def respond(_view: MethodView, *loaded: Any, **address: str) -> object:
         body = loaded[0] if loaded else None
         route.authorize(route.rule, body)
@@ -169,15 +169,15 @@ def _method(blueprint: Blueprint, route: _Route) -> Callable[..., object]:
     return blueprint.since(route.since)(view) if route.since else view
 
 
-def _register(blueprint: Blueprint, routes: tuple[_Route, ...]) -> None:
+def _register_routes(blueprint: Blueprint, routes: tuple[_Route, ...]) -> None:
     views: dict[str, dict[str, Any]] = {}
     for route in routes:
         method, path = route.operation.split()
-        views.setdefault(path, {})[method.lower()] = _method(blueprint, route)
+        views.setdefault(path, {})[method.lower()] = _create_view_method(blueprint, route)
     for path, methods in views.items():
         blueprint.route(path)(type("NotOffered", (MethodView,), methods))
 
 
-_register(backups, _BACKUPS)
-_register(clusters, _CLUSTERS)
-_register(service.failover_blueprint, _FAILOVER)
+_register_routes(backups, _BACKUPS)
+_register_routes(clusters, _CLUSTERS)
+_register_routes(service.failover_blueprint, _FAILOVER)

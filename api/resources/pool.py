@@ -33,7 +33,7 @@ class Pools(MethodView):
         with runtime().database.read() as session:
             found = backends.all(session)
             if query["volume_type"] and is_at_least(35):
-                found = _with_capabilities(found, volume_types.find(session, query["volume_type"]))
+                found = _filter_by_type_requirements(found, volume_types.find(session, query["volume_type"]))
         own = schemas.PoolListIn().fields.keys() | {"all_tenants"}
         filters = {name: value for name, value in request.args.to_dict().items() if name not in own}
         matching = schemas.filter_by_capabilities(found, filters if is_at_least(28) else {})
@@ -58,7 +58,9 @@ class Zones(MethodView):
         return {"zones": [{"name": zone, "state": {"available": zone in up}} for zone in sorted(known)]}
 
 
-def _with_capabilities(found: list[records.Backend], wanted: records.VolumeType) -> list[records.Backend]:
+def _filter_by_type_requirements(
+    found: list[records.Backend], wanted: records.VolumeType
+) -> list[records.Backend]:
     """Return the backends that have the capabilities that a type requires."""
     request = PlacementRequest(id="", now=clock.now(), extra_specs=wanted.extra_specs)
     return [backend for backend in found if CapabilitiesFilter().refuse(backend, request) is None]

@@ -11,7 +11,7 @@ from flask.views import MethodView
 from api import responses
 from api.auth.authorization import authorize
 from api.blueprint import Blueprint
-from api.request_scope import href, runtime
+from api.request_scope import absolute_url, runtime
 from api.schemas import qos_spec as schemas
 from cgflow import records
 from cgflow.db.repositories import qos_spec as qos_specs
@@ -141,4 +141,4 @@ class QosDisassociateAll(MethodView):
 
 
 def _specs_body(found: records.QosSpec) -> dict[str, object]:
-    return {"qos_specs": found, "links": [{"rel": "self", "href": href(f"/qos-specs/{found.id}")}]}
+    return {"qos_specs": found, "links": [{"rel": "self", "href": absolute_url(f"/qos-specs/{found.id}")}]}

@@ -6,7 +6,7 @@ from flask import Response
 from flask.views import MethodView
 
 from api.auth.authorization import authorize
-from api.auth.identity import checked_id
+from api.auth.identity import validated_id
 from api.blueprint import Blueprint
 from api.request_scope import caller, runtime
 from api.schemas import quota as schemas
@@ -29,9 +29,11 @@ class QuotaSet(MethodView):
     @blueprint.gives(200, schemas.QuotaSetOut, 403)
     def get(self, with_usage: bool, target_id: str) -> dict[str, object]:
         """Show the limits of a project; with ``usage``, also the usage."""
-        authorize(_SHOW, {"project_id": checked_id(target_id, "project_id")})
+        authorize(_SHOW, {"project_id": validated_id(target_id, "project_id")})
         with runtime().database.read() as session:
-            lines = limits.limits_and_usage(session, target_id, user_project_id=_user_project_id())
+            lines = limits.limits_and_usage(
+                session, target_id, user_project_id=_project_whose_types_are_listed()
+            )
         found = schemas.limits_by_name({line.resource: line.limit for line in lines})
         return {"quota_set": {**(schemas.usages_by_name(lines) if with_usage else found), "id": target_id}}
 
@@ -39,7 +41,7 @@ class QuotaSet(MethodView):
     @blueprint.gives(200, schemas.QuotaSetOut, 403)
     def put(self, asked: dict[str, int], target_id: str) -> dict[str, object]:
         """Set limits of a project; those not named stay, and -1 means unlimited."""
-        project_id = checked_id(target_id, "project_id")
+        project_id = validated_id(target_id, "project_id")
         authorize("volume_extension:quotas:update", {"project_id": project_id})
         with runtime().database.write() as session:
             limits.set_limits(session, project_id, schemas.limits_by_resource(asked))
@@ -49,7 +51,7 @@ class QuotaSet(MethodView):
     @blueprint.gives(200, None, 403)
     def delete(self, target_id: str) -> Response:
         """Remove a project's own limits, so that the defaults apply again."""
-        project_id = checked_id(target_id, "project_id")
+        project_id = validated_id(target_id, "project_id")
         authorize("volume_extension:quotas:delete", {"project_id": project_id})
         with runtime().database.write() as session:
             limits.reset_limits(session, project_id)
@@ -63,9 +65,9 @@ class QuotaDefaults(MethodView):
     @blueprint.gives(200, schemas.QuotaSetOut, 403)
     def get(self, target_id: str) -> dict[str, object]:
         """Show the default limits."""
-        authorize(_SHOW, {"project_id": checked_id(target_id, "project_id")})
+        authorize(_SHOW, {"project_id": validated_id(target_id, "project_id")})
         with runtime().database.read() as session:
-            found = limits.default_limits(session, user_project_id=_user_project_id())
+            found = limits.default_limits(session, user_project_id=_project_whose_types_are_listed())
         return {"quota_set": {**schemas.limits_by_name(found), "id": target_id}}
 
 
@@ -106,13 +108,13 @@ class Limits(MethodView):
     def get(self, query: dict[str, str]) -> dict[str, object]:
         """Show the limits and the usage of a project, by default the caller's."""
         asked = query.get("project_id") if is_at_least(39) else None
-        project_id = checked_id(asked, "project_id") if asked else caller().project_id
+        project_id = validated_id(asked, "project_id") if asked else caller().project_id
         authorize("limits_extension:used_limits", {"project_id": project_id})
         with runtime().database.read() as session:
             lines = limits.limits_and_usage(session, project_id)
         return {"limits": {"rate": [], "absolute": schemas.absolute_limits(lines)}}
 
 
-def _user_project_id() -> str | None:
+def _project_whose_types_are_listed() -> str | None:
     """Return the project whose volume types are named; None, for administrators, names those of all."""
     return None if caller().is_admin else caller().project_id

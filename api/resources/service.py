@@ -46,7 +46,7 @@ class Services(MethodView):
         return {
             "services": [
                 part
-                for part in _services()
+                for part in _read_services()
                 if binary in (None, "", part.binary)
                 and host in (None, "", part.host, part.host.partition("@")[0])
             ]
@@ -62,10 +62,10 @@ class ServiceAction(MethodView):
     def put(self, body: dict[str, Any], action: str) -> dict[str, object]:
         """Enable or disable a backend; nothing new is placed on a disabled one."""
         authorize(_UPDATE)
-        reason = schemas.pop_reason(body, action)
+        reason = schemas.pop_disabled_reason(body, action)
         is_disabled, binary = schemas.SERVICE_ACTIONS[action], body["binary"] or body["service"]
         host = body["host"].partition("#")[0]
-        if all((part.binary, part.host) != (binary, host) for part in _services()):
+        if all((part.binary, part.host) != (binary, host) for part in _read_services()):
             raise NotFound(f"Service {binary} could not be found on host {body['host']}.")
         if binary != services.VOLUME:
             raise InvalidInput(
@@ -93,7 +93,7 @@ class Hosts(MethodView):
         """List the hosts and the parts of the service that run there."""
         authorize(_HOSTS)
         zone = query.get("zone")
-        return {"hosts": [part for part in _services() if zone in (None, part.availability_zone)]}
+        return {"hosts": [part for part in _read_services() if zone in (None, part.availability_zone)]}
 
 
 @blueprint.route("/os-hosts/<host>")
@@ -108,7 +108,7 @@ class Host(MethodView):
         with runtime().database.read() as session:
             backends.get(session, name)
             loads = backends.loads_by_project(session, name)
-        return {"host": [{"resource": {"host": name, **_load_body(load)}} for load in loads]}
+        return {"host": [{"resource": {"host": name, **_host_usage_body(load)}} for load in loads]}
 
 
 @blueprint.route("/capabilities/<host>")
@@ -144,7 +144,7 @@ class Freeze(MethodView):
     def put(self, body: dict[str, Any]) -> Response:
         """Refuse every creation and change on a backend; its volumes keep serving."""
         authorize("volume:freeze_host")
-        return _freeze(body["host"], clock.now())
+        return _set_frozen_since(body["host"], clock.now())
 
 
 @failover_blueprint.route("/os-services/thaw")
@@ -156,16 +156,16 @@ class Thaw(MethodView):
     def put(self, body: dict[str, Any]) -> Response:
         """Allow creations and changes on a backend again."""
         authorize("volume:thaw_host")
-        return _freeze(body["host"], None)
+        return _set_frozen_since(body["host"], None)
 
 
-def _freeze(host: str, since: datetime | None) -> Response:
+def _set_frozen_since(host: str, since: datetime | None) -> Response:
     with runtime().database.write() as session:
-        backends.set_frozen(session, backend_of(session, host).name, since)
+        backends.set_frozen(session, get_backend_of_host(session, host).name, since)
     return Response(status=200, mimetype="application/json")
 
 
-def backend_of(session: Session, host: str) -> records.Backend:
+def get_backend_of_host(session: Session, host: str) -> records.Backend:
     """Return the backend of a host, with or without its pool. Raises: InvalidInput."""
     try:
         return backends.get(session, host.partition("#")[0])
@@ -173,12 +173,12 @@ def backend_of(session: Session, host: str) -> records.Backend:
         raise InvalidInput(f"No service found with host={host}", "host") from None
 
 
-def _services() -> list[records.ServiceState]:
+def _read_services() -> list[records.ServiceState]:
     with runtime().database.read() as session:
         return services.all(session, down_s=runtime().settings.service_down_s)
 
 
-def _load_body(load: records.Load) -> dict[str, str]:
+def _host_usage_body(load: records.Load) -> dict[str, str]:
     return {
         "project": load.project_id or "(total)",
         "volume_count": str(load.volumes),
@@ -201,7 +201,7 @@ class SetLog(MethodView):
     def put(self, body: dict[str, Any]) -> Response:
         """Set the level of loggers of the process that serves the request, until it ends."""
         authorize(_UPDATE)
-        if log.matching_parts(body["binary"], body["server"]):
+        if log.matching_services(body["binary"], body["server"]):
             log.set_levels(body["prefix"] or "", body["level"])
         return responses.empty_response()
 
@@ -216,6 +216,6 @@ class GetLog(MethodView):
     def put(self, body: dict[str, Any]) -> dict[str, object]:
         """Show the level of loggers of the process that serves the request."""
         authorize(_UPDATE)
-        found = log.matching_parts(body["binary"], body["server"])
-        levels = log.levels(body["prefix"] or "")
+        found = log.matching_services(body["binary"], body["server"])
+        levels = log.levels_by_logger(body["prefix"] or "")
         return {"log_levels": [{"binary": name, "host": host, "levels": levels} for name, host in found]}

@@ -7,7 +7,7 @@ from typing import Any
 from flask import Response
 from flask.views import MethodView
 
-from api import connections, responses
+from api import responses, volume_connections
 from api.auth.authorization import authorize, authorize_resource, read_authorized
 from api.blueprint import Blueprint
 from api.request_scope import caller, runtime
@@ -44,7 +44,7 @@ class Snapshots(MethodView):
         return responses.page_response("snapshots", snapshots.page, query, snapshots.REPOSITORY.count)
 
     @blueprint.takes(schemas.SnapshotCreateIn)
-    @blueprint.accepts(schemas.CreatedEnvelope, 404, 409, 413)
+    @blueprint.gives_accepted(schemas.CreatedEnvelope, 404, 409, 413)
     def post(self, body: dict[str, Any]) -> responses.Answer:
         """Take a snapshot of one volume."""
         authorize_resource("volume:create_snapshot", volumes.get, body["volume_id"])
@@ -84,11 +84,11 @@ class Snapshot(MethodView):
         with runtime().database.read() as session:
             return {"snapshot": snapshots.get(session, snapshot_id, caller().scope)}
 
-    @blueprint.accepts(None, 404, 409)
+    @blueprint.gives_accepted(None, 404, 409)
     def delete(self, snapshot_id: str) -> Response:
         """Delete a snapshot; one of a cgsnapshot can only be deleted with the whole cgsnapshot."""
         authorize_resource("volume:delete_snapshot", snapshots.get, snapshot_id)
-        return responses.accepted_without_body(accept.delete(runtime(), caller(), snapshot_id))
+        return responses.accepted_response_without_body(accept.delete(runtime(), caller(), snapshot_id))
 
 
 @blueprint.route("/snapshots/<snapshot_id>/action")
@@ -101,12 +101,12 @@ class SnapshotAction(MethodView):
     def post(self, body: dict[str, Any], snapshot_id: str) -> Any:
         """Export a snapshot for reading and return its connection (200), or remove the export (202)."""
         ((action, details),) = body.items()
-        for rule in connections.rules_of(_ACTIONS[action], action, details):
+        for rule in volume_connections.rules_for_action(_ACTIONS[action], action, details):
             authorize_resource(rule, snapshots.get, snapshot_id)
         if action == "connect":
-            return {"connection_info": connections.connect_snapshot(snapshot_id, details)}
+            return {"connection_info": volume_connections.connect_snapshot(snapshot_id, details)}
         if "force_delete" in body:
-            return responses.accepted_without_body(
+            return responses.accepted_response_without_body(
                 accept.delete(runtime(), caller(), snapshot_id, force=True)
             )
         if "update_status" in body:
@@ -115,5 +115,5 @@ class SnapshotAction(MethodView):
         if "reset" in body:
             reset_status(runtime(), caller(), "snapshot", snapshot_id, **body["reset"])
             return responses.empty_response()
-        connections.disconnect_snapshot(snapshot_id)
+        volume_connections.disconnect_snapshot(snapshot_id)
         return responses.empty_response()

@@ -32,7 +32,7 @@ class Transfers(MethodView):
     def get(self, query: ListQuery) -> dict[str, object]:
         """List transfers, the newest first."""
         authorize("volume:get_all_transfers")
-        return _page(query)
+        return _transfer_page(query)
 
     @blueprint.takes(schemas.TransferCreateIn)
     @blueprint.gives(202, schemas.CreatedEnvelope, 404, 409)
@@ -52,7 +52,7 @@ class TransferDetails(MethodView):
     def get(self, query: ListQuery) -> dict[str, object]:
         """List transfers in full, the newest first."""
         authorize("volume:get_all_transfers")
-        return _page(query)
+        return _transfer_page(query)
 
 
 @blueprint.route("/os-volume-transfer/<transfer_id>")
@@ -105,7 +105,7 @@ class NewTransferAcceptance(TransferAcceptance):
     """The acceptance of a transfer."""
 
 
-def _page(query: ListQuery) -> dict[str, object]:
+def _transfer_page(query: ListQuery) -> dict[str, object]:
     """Return one page. As in Cinder, only the later path links to the next page, from 3.59 on."""
     is_later = request.path.rpartition("/volume-transfers")[1] != ""
     return responses.page_response("transfers", transfers.page, query, has_links=is_later and is_at_least(59))

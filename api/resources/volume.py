@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 from flask import Response
 from flask.views import MethodView
 
-from api import connections, responses, versions
+from api import responses, versions, volume_connections
 from api.auth.authorization import authorize, authorize_resource, read_authorized
 from api.blueprint import Blueprint
 from api.request_scope import caller, runtime
@@ -30,8 +30,8 @@ CHANGES: dict[str, Callable[..., Accepted]] = {
 
 REFUSALS: dict[str, Callable[..., NoReturn]] = {
     "migrate": accept_change.refuse_migration,
-    "upload": accept_change.refuse_upload,
-    "reimage": accept_change.refuse_image,
+    "upload": accept_change.refuse_upload_to_image,
+    "reimage": accept_change.refuse_reimage,
     "extend_completion": accept_change.refuse_extend_completion,
 }
 
@@ -70,7 +70,7 @@ class Volumes(MethodView):
         return responses.page_response("volumes", volumes.page, query, volumes.REPOSITORY.count)
 
     @blueprint.takes(schemas.VolumeCreateIn)
-    @blueprint.accepts(schemas.CreatedEnvelope, 404, 409, 413)
+    @blueprint.gives_accepted(schemas.CreatedEnvelope, 404, 409, 413)
     def post(self, body: dict[str, Any]) -> responses.Answer:
         """Create a volume, in a consistency group if one is named."""
         authorize("volume:create")
@@ -111,13 +111,15 @@ class Volume(MethodView):
             return {"volume": volumes.get(session, volume_id, caller().scope)}
 
     @blueprint.takes(schemas.VolumeDeleteIn, location="query")
-    @blueprint.accepts(None, 404, 409)
+    @blueprint.gives_accepted(None, 404, 409)
     def delete(self, query: dict[str, Any], volume_id: str) -> Response:
         """Delete a volume that is in no consistency group; with ``cascade``, its snapshots, too."""
         authorize_resource("volume:delete", volumes.get, volume_id)
         if query["force"]:
             authorize_resource("volume:force_delete", volumes.get, volume_id)
-        return responses.accepted_without_body(accept.delete(runtime(), caller(), volume_id, **query))
+        return responses.accepted_response_without_body(
+            accept.delete(runtime(), caller(), volume_id, **query)
+        )
 
 
 @blueprint.route("/volumes/<volume_id>/action")
@@ -125,24 +127,28 @@ class VolumeAction(MethodView):
     """An action on a volume."""
 
     @blueprint.takes(VolumeActionIn)
-    @blueprint.accepts(None)
+    @blueprint.gives_accepted(None)
     @blueprint.gives(200, VolumeActionOut, 404, 409, 413)
     def post(self, body: dict[str, Any], volume_id: str) -> Any:
         """Change a volume or its attachments (202), or return information about it (200)."""
         ((action, details),) = body.items()
-        for rule in connections.rules_of(_RULES[action], action, details):
+        for rule in volume_connections.rules_for_action(_RULES[action], action, details):
             authorize_resource(rule, volumes.get, volume_id)
         if action in ACTIONS:
             return ACTIONS[action](volume_id, details)
         if action in CHANGES:
-            return responses.accepted_without_body(CHANGES[action](runtime(), caller(), volume_id, **details))
+            return responses.accepted_response_without_body(
+                CHANGES[action](runtime(), caller(), volume_id, **details)
+            )
         if action == "force_delete":
-            return responses.accepted_without_body(accept.delete(runtime(), caller(), volume_id, force=True))
+            return responses.accepted_response_without_body(
+                accept.delete(runtime(), caller(), volume_id, force=True)
+            )
         if action == "connect":
-            return {"connection_info": connections.connect_volume(volume_id, details)}
+            return {"connection_info": volume_connections.connect_volume(volume_id, details)}
         if action in REFUSALS:
             REFUSALS[action](runtime(), caller(), volume_id)
-        connections.disconnect_volume(volume_id, details)
+        volume_connections.disconnect_volume(volume_id, details)
         return responses.empty_response()
 
 

@@ -13,12 +13,12 @@ from cgflow.db.repositories.metadata import OF_IMAGES
 from cgflow.errors import NotFound
 from flows import update_record
 from flows.attachment import legacy_actions
-from flows.reset_status import reset_volume
+from flows.reset_status import reset_volume_status
 
 Details = dict[str, Any] | None
 
 
-def _without_details(do: Callable[..., None]) -> Callable[[str, Details], Any]:
+def _action_without_details(do: Callable[..., None]) -> Callable[[str, Details], Any]:
     def answer(volume_id: str, details: Details) -> Any:
         del details
         do(runtime(), caller(), volume_id)
@@ -44,13 +44,13 @@ def _force_detach(volume_id: str, details: Details) -> Any:
 
 
 ATTACHMENT_ACTIONS: Mapping[str, Callable[[str, Details], Any]] = {
-    "reserve": _without_details(legacy_actions.reserve),
-    "unreserve": _without_details(legacy_actions.unreserve),
+    "reserve": _action_without_details(legacy_actions.reserve),
+    "unreserve": _action_without_details(legacy_actions.unreserve),
     "attach": _attach,
     "detach": _detach,
     "force_detach": _force_detach,
-    "begin_detaching": _without_details(legacy_actions.begin_detaching),
-    "roll_detaching": _without_details(legacy_actions.roll_detaching),
+    "begin_detaching": _action_without_details(legacy_actions.begin_detaching),
+    "roll_detaching": _action_without_details(legacy_actions.roll_detaching),
 }
 
 _WITHOUT_DETAILS = ("reserve", "unreserve", "attach", "detach", "begin_detaching", "roll_detaching")
@@ -63,27 +63,27 @@ ATTACHMENT_RULES: Mapping[str, str] = {
 RecordDetails = dict[str, Any]
 
 
-def _bootable(volume_id: str, details: RecordDetails) -> Any:
+def _set_bootable(volume_id: str, details: RecordDetails) -> Any:
     update_record.set_bootable(runtime(), caller(), volume_id, **details)
     return Response(status=200, mimetype="application/json")
 
 
-def _readonly(volume_id: str, details: RecordDetails) -> Any:
+def _set_readonly(volume_id: str, details: RecordDetails) -> Any:
     update_record.set_readonly(runtime(), caller(), volume_id, **details)
     return responses.empty_response()
 
 
-def _set_image(volume_id: str, details: RecordDetails) -> Any:
+def _set_image_metadata(volume_id: str, details: RecordDetails) -> Any:
     pairs = details["metadata"]
     return {"metadata": update_record.merge_metadata(runtime(), caller(), OF_IMAGES, volume_id, pairs)}
 
 
-def _unset_image(volume_id: str, details: RecordDetails) -> Any:
+def _remove_image_metadata(volume_id: str, details: RecordDetails) -> Any:
     update_record.remove_metadata(runtime(), caller(), OF_IMAGES, volume_id, details["key"])
     return Response(status=200, mimetype="application/json")
 
 
-def _show_image(volume_id: str, details: RecordDetails) -> Any:
+def _show_image_metadata(volume_id: str, details: RecordDetails) -> Any:
     del details
     with runtime().database.read() as session:
         metadata = OF_IMAGES.read(session, volume_id, caller().scope)
@@ -92,18 +92,18 @@ def _show_image(volume_id: str, details: RecordDetails) -> Any:
     return {"metadata": metadata}
 
 
-def _reset(volume_id: str, details: RecordDetails) -> Any:
-    reset_volume(runtime(), caller(), volume_id, **details)
+def _reset_status(volume_id: str, details: RecordDetails) -> Any:
+    reset_volume_status(runtime(), caller(), volume_id, **details)
     return responses.empty_response()
 
 
 RECORD_ACTIONS: Mapping[str, Callable[[str, Any], Any]] = {
-    "bootable": _bootable,
-    "readonly": _readonly,
-    "set_image": _set_image,
-    "unset_image": _unset_image,
-    "show_image": _show_image,
-    "reset": _reset,
+    "bootable": _set_bootable,
+    "readonly": _set_readonly,
+    "set_image": _set_image_metadata,
+    "unset_image": _remove_image_metadata,
+    "show_image": _show_image_metadata,
+    "reset": _reset_status,
 }
 
 RECORD_RULES: Mapping[str, str] = {

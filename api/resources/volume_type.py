@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from api import responses
 from api.auth.authorization import authorize, read_authorized
-from api.auth.identity import checked_id
+from api.auth.identity import validated_id
 from api.blueprint import Blueprint
 from api.request_scope import caller, runtime
 from api.schemas import volume_type as schemas
@@ -43,7 +43,7 @@ class VolumeTypes(MethodView):
     def get(self, query: ListQuery) -> dict[str, object]:
         """List volume types, the newest first; private ones only if the caller's project may use them."""
         authorize("volume_extension:type_get_all")
-        return responses.page_response("volume_types", _page, query)
+        return responses.page_response("volume_types", _read_type_page, query)
 
     @blueprint.takes(schemas.VolumeTypeCreateIn)
     @blueprint.gives(200, schemas.VolumeTypeCreatedEnvelope, 403, 409)
@@ -77,7 +77,7 @@ class VolumeType(MethodView):
     @blueprint.gives(200, schemas.VolumeTypeEnvelope, 404)
     def get(self, type_id: str) -> dict[str, object]:
         """Show a volume type."""
-        found = _visible_type(type_id)
+        found = _get_visible_type(type_id)
         authorize("volume_extension:type_get", found)
         return {"volume_type": found}
 
@@ -106,7 +106,7 @@ class ExtraSpecs(MethodView):
     def get(self, type_id: str) -> dict[str, object]:
         """Show the extra specs of a volume type."""
         authorize(f"{_SPECS}:index")
-        return {"extra_specs": _visible_type(type_id).extra_specs}
+        return {"extra_specs": _get_visible_type(type_id).extra_specs}
 
     @blueprint.takes(schemas.ExtraSpecsIn)
     @blueprint.gives(200, schemas.ExtraSpecsOut, 403, 404)
@@ -126,7 +126,7 @@ class ExtraSpec(MethodView):
     def get(self, type_id: str, key: str) -> dict[str, str]:
         """Show one extra spec."""
         authorize(f"{_SPECS}:show")
-        specs = _visible_type(type_id).extra_specs
+        specs = _get_visible_type(type_id).extra_specs
         if key not in specs:
             raise NotFound(f"Volume Type {type_id} has no extra specs with key {key}.")
         return {key: specs[key]}
@@ -136,7 +136,7 @@ class ExtraSpec(MethodView):
     def put(self, body: dict[str, str], type_id: str, key: str) -> dict[str, str]:
         """Set one extra spec."""
         authorize(f"{_SPECS}:update")
-        schemas.require_key(body, key)
+        schemas.require_only_key(body, key)
         with runtime().database.write() as session:
             volume_types.set_extra_specs(session, type_id, body)
         return body
@@ -150,13 +150,13 @@ class ExtraSpec(MethodView):
         return responses.empty_response()
 
 
-def _page(session: Session, query: ListQuery, scope: str | None) -> list[records.VolumeType]:
+def _read_type_page(session: Session, query: ListQuery, scope: str | None) -> list[records.VolumeType]:
     # Types belong to no project, but the caller's project decides which private types are usable.
     del scope
     return volume_types.page(session, query, caller().project_id)
 
 
-def _visible_type(type_id: str) -> records.VolumeType:
+def _get_visible_type(type_id: str) -> records.VolumeType:
     """Return a type that the caller may see. Raises: NotFound."""
     with runtime().database.read() as session:
         found = volume_types.get(session, type_id)
@@ -193,7 +193,7 @@ class TypeAction(MethodView):
         change, rule = _CHANGES[action]
         authorize(f"{_ACCESS}:{rule}")
         with runtime().database.write() as session:
-            change(session, type_id, checked_id(details["project"], "project"))
+            change(session, type_id, validated_id(details["project"], "project"))
         return responses.empty_response()
 
 
@@ -311,7 +311,7 @@ class DefaultType(MethodView):
     @default_types_blueprint.gives(200, schemas.DefaultTypeEnvelope, 403, 404)
     def get(self, target_id: str) -> dict[str, records.DefaultType]:
         """Show a project's own default type."""
-        project_id = _authorized_project("volume_extension:default_get", target_id)
+        project_id = _authorize_project("volume_extension:default_get", target_id)
         with runtime().database.read() as session:
             return {"default_type": volume_types.get_default(session, project_id)}
 
@@ -319,21 +319,21 @@ class DefaultType(MethodView):
     @default_types_blueprint.gives(200, schemas.DefaultTypeEnvelope, 403)
     def put(self, body: dict[str, str], target_id: str) -> dict[str, records.DefaultType]:
         """Set the default type of a project to one that the project may use."""
-        project_id = _authorized_project("volume_extension:default_set_or_update", target_id)
+        project_id = _authorize_project("volume_extension:default_set_or_update", target_id)
         with runtime().database.write() as session:
             return {"default_type": volume_types.set_default(session, project_id, body["volume_type"])}
 
     @default_types_blueprint.gives(204, None, 403)
     def delete(self, target_id: str) -> Response:
         """Remove a project's own default type, so that the configured one applies again."""
-        project_id = _authorized_project("volume_extension:default_unset", target_id)
+        project_id = _authorize_project("volume_extension:default_unset", target_id)
         with runtime().database.write() as session:
             volume_types.unset_default(session, project_id)
         return Response(status=204)
 
 
-def _authorized_project(rule: str, target_id: str) -> str:
+def _authorize_project(rule: str, target_id: str) -> str:
     """Return the id of a project, if a rule permits the caller's action on it. Raises: Forbidden."""
-    project_id = checked_id(target_id, "project_id")
+    project_id = validated_id(target_id, "project_id")
     authorize(rule, {"project_id": project_id})
     return project_id

@@ -86,21 +86,21 @@ class ActionIn(Schema):
         return data
 
 
-class _Details(fields.Dict):
+class _DetailsField(fields.Dict):
     """Details that a client sends about itself. None of them is needed, and null is accepted."""
 
     def __init__(self, data_key: str) -> None:
         super().__init__(data_key=data_key, allow_none=True)
 
 
-class _Connection(_Details):
+class _ConnectionDetailsField(_DetailsField):
     """Details of a connection. For a volume they must hold a ``connector``."""
 
     def __init__(self, data_key: str, *, kinds: tuple[type, ...]) -> None:
         super().__init__(data_key)
         self._kinds = kinds
 
-    def _validated(self, value: Any) -> Any:
+    def _require_connector(self, value: Any) -> Any:
         if not isinstance((value or {}).get("connector", ...), self._kinds):
             raise InvalidInput(f"{MALFORMED} 'connector' is a required property.", "connector")
         return value
@@ -108,7 +108,7 @@ class _Connection(_Details):
     def deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
         """Load the details. Raises: InvalidInput, if the connector is missing."""
         details = super().deserialize(value, *args, **kwargs)
-        return details if value is missing else self._validated(details)
+        return details if value is missing else self._require_connector(details)
 
 
 class ReimageIn(Schema):
@@ -199,8 +199,8 @@ class SnapshotActionIn(ActionIn):
     """An action on a snapshot."""
 
     reset = fields.Nested(SnapshotResetIn, data_key="os-reset_status")
-    connect = _Details("os-initialize_connection")
-    disconnect = _Details("os-terminate_connection")
+    connect = _DetailsField("os-initialize_connection")
+    disconnect = _DetailsField("os-terminate_connection")
     force_delete = NoDetails("os-force_delete")
     update_status = fields.Nested(SnapshotUpdateStatusIn, data_key="os-update_snapshot_status")
 
@@ -214,11 +214,11 @@ class VolumeActionIn(ActionIn, AttachmentActionsIn, RecordActionsIn):
     extend = fields.Nested(ExtendIn, data_key="os-extend")
     retype = fields.Nested(RetypeIn, data_key="os-retype")
     revert = fields.Nested(RevertIn)
-    connect = _Connection("os-initialize_connection", kinds=(dict, str))
-    disconnect = _Connection("os-terminate_connection", kinds=(dict, str, NoneType))
+    connect = _ConnectionDetailsField("os-initialize_connection", kinds=(dict, str))
+    disconnect = _ConnectionDetailsField("os-terminate_connection", kinds=(dict, str, NoneType))
     force_delete = NoDetails("os-force_delete")
-    migrate = _Details("os-migrate_volume")
-    upload = _Details("os-volume_upload_image")
+    migrate = _DetailsField("os-migrate_volume")
+    upload = _DetailsField("os-volume_upload_image")
     reimage = fields.Nested(ReimageIn, data_key="os-reimage")
     extend_completion = fields.Nested(ExtendCompletionIn, data_key="os-extend_volume_completion")
 

@@ -108,7 +108,7 @@ RemainingAttachments = Schema.from_dict(
 )
 
 
-def attachments_of(volume: records.Volume, *, hosts: bool) -> list[dict[str, object]]:
+def attachments_body(volume: records.Volume, *, hosts: bool) -> list[dict[str, object]]:
     """Return the attachments of a volume as the volume shows them; the host is null unless ``hosts``."""
     return [
         {
@@ -161,7 +161,7 @@ class NoDetails(SelfParsingField, fields.Raw):
     def __init__(self, data_key: str) -> None:
         super().__init__(data_key=data_key, allow_none=True)
 
-    def read(self, value: Any) -> None:
+    def parse(self, value: Any) -> None:
         """See the class."""
         del value
 

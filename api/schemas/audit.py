@@ -20,7 +20,7 @@ def audit_body(report: Report, repairs: list[Repair] | None = None) -> dict[str,
     """Return an audit report, and the results of its repairs, if any were requested."""
     audit: dict[str, Any] = {
         "at": report.at,
-        "findings": [_finding(one) for one in report.findings],
+        "findings": [_finding_body(one) for one in report.findings],
         "backends": [vars(one) | {"reason": hide_hosts(one.reason)} for one in report.backends],
     }
     if repairs is not None:
@@ -36,7 +36,7 @@ def audit_body(report: Report, repairs: list[Repair] | None = None) -> dict[str,
     return {"audit": audit}
 
 
-def _finding(finding: Finding) -> dict[str, object]:
+def _finding_body(finding: Finding) -> dict[str, object]:
     kind = finding.kind
     return {
         "id": finding.id,

@@ -117,7 +117,7 @@ def page_schema(root: str, schema: type[Schema]) -> type[Schema]:
 
 
 def counted_page_schema(root: str, schema: type[Schema]) -> type[Schema]:
-    """Return the schema of ``listed`` with the total count, which is shown if requested."""
+    """Return the schema of ``page_schema`` with the total count, which is shown if requested."""
     members = {"count": fields.Integer(metadata={"x-min-microversion": "3.45"})}
     page = page_schema(root, schema)
     return type(page.__name__, (page,), members)
@@ -208,8 +208,11 @@ def links_field(path: str) -> fields.Field[Any]:
 
     def links_of(record: Any) -> list[dict[str, str]]:
         address = f"/{path}/{record.id}"
-        bookmark = request_scope.href(address, has_version=False)
-        return [{"rel": "self", "href": request_scope.href(address)}, {"rel": "bookmark", "href": bookmark}]
+        bookmark = request_scope.absolute_url(address, has_version=False)
+        return [
+            {"rel": "self", "href": request_scope.absolute_url(address)},
+            {"rel": "bookmark", "href": bookmark},
+        ]
 
     return fields.Function(links_of, metadata={"type": "array", "items": _LINK})
 

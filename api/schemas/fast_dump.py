@@ -31,23 +31,26 @@ class FastDump(Schema):
 
     def _dump_one(self, record: object) -> dict[str, Any]:
         body = {key: serialize(record) for key, serialize in self._serializers.items()}
-        for key in self._may_miss:
+        for key in self._keys_that_may_be_missing:
             if body[key] is missing:
                 del body[key]
         return body
 
     @cached_property
     def _serializers(self) -> dict[str, Callable[[Any], Any]]:
-        return {field.data_key or name: _serializer(name, field) for name, field in self.dump_fields.items()}
+        return {
+            field.data_key or name: _choose_serializer(name, field)
+            for name, field in self.dump_fields.items()
+        }
 
     @cached_property
-    def _may_miss(self) -> Iterable[str]:
+    def _keys_that_may_be_missing(self) -> Iterable[str]:
         """Fields whose serializer may return ``missing``."""
         own = (*_AS_IS, Timestamp)
         return [field.data_key or name for name, field in self.dump_fields.items() if type(field) not in own]
 
 
-def _serializer(name: str, field: fields.Field[Any]) -> Callable[[Any], Any]:
+def _choose_serializer(name: str, field: fields.Field[Any]) -> Callable[[Any], Any]:
     value = attrgetter(field.attribute or name)
     if type(field) in _AS_IS:
         return value
@@ -56,8 +59,8 @@ def _serializer(name: str, field: fields.Field[Any]) -> Callable[[Any], Any]:
     if type(field) is fields.Function and field.serialize_func is not None:
         serialize: Callable[[Any], Any] = field.serialize_func
         return serialize
-    return partial(_by_field, name, field)
+    return partial(_serialize_with_field, name, field)
 
 
-def _by_field(name: str, field: fields.Field[Any], record: object) -> Any:
+def _serialize_with_field(name: str, field: fields.Field[Any], record: object) -> Any:
     return field.serialize(name, record, accessor=getattr)

@@ -42,9 +42,9 @@ class SelfParsingField(fields.Field[Any]):
         self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
     ) -> Any:
         del attr, data, kwargs
-        return self.read(value)
+        return self.parse(value)
 
-    def read(self, value: Any) -> Any:
+    def parse(self, value: Any) -> Any:
         """Return the value. Raises: ValidationError; InvalidInput, where clients expect Cinder's message."""
         raise NotImplementedError
 
@@ -86,7 +86,7 @@ class Count(SelfParsingField, fields.Integer):
         super().__init__(**kwargs)
         self._min, self._max = min, max
 
-    def read(self, value: Any) -> int:
+    def parse(self, value: Any) -> int:
         """See the class."""
         is_digits = isinstance(value, str) and _DECIMAL.fullmatch(value)
         if not is_digits and (isinstance(value, bool) or not isinstance(value, int)):
@@ -100,7 +100,7 @@ class Count(SelfParsingField, fields.Integer):
 class Flag(SelfParsingField, fields.Boolean):
     """A boolean, or one of Cinder's spellings of one. Other values are refused with Cinder's message."""
 
-    def read(self, value: Any) -> bool:
+    def parse(self, value: Any) -> bool:
         """See the class."""
         try:
             return parse_boolean(value)
@@ -123,7 +123,7 @@ class NotOffered(SelfParsingField, fields.Raw):
         description = "Not supported: only null or false."
         super().__init__(load_only=True, allow_none=True, metadata={"description": description})
 
-    def read(self, value: Any) -> None:
+    def parse(self, value: Any) -> None:
         """See the class."""
         try:
             is_refusal = not parse_boolean(value)
@@ -134,21 +134,21 @@ class NotOffered(SelfParsingField, fields.Raw):
             raise InvalidInput(f"'{name}' is not supported yet.", name)
 
 
-class _NullIsEmpty(SelfParsingField, fields.Field[Any]):
+class _NullAsEmptyField(SelfParsingField, fields.Field[Any]):
     """A field for which null means the empty value."""
 
     def deserialize(
         self, value: Any, attr: str | None = None, data: Mapping[str, Any] | None = None, **kwargs: Any
     ) -> Any:
         """Load null as the empty value."""
-        return super().deserialize(self.empty() if value is None else value, attr, data, **kwargs)
+        return super().deserialize(self.empty_value() if value is None else value, attr, data, **kwargs)
 
-    def empty(self) -> object:
+    def empty_value(self) -> object:
         """Return the empty value of the type."""
         raise NotImplementedError
 
 
-class Names(_NullIsEmpty):
+class Names(_NullAsEmptyField):
     """Names or ids in a comma-separated string or a list: stripped, without empty ones and duplicates."""
 
     def __init__(self, *, max: int = 100, **kwargs: Any) -> None:
@@ -156,11 +156,11 @@ class Names(_NullIsEmpty):
         super().__init__(allow_none=True, load_default=list, metadata=shape, **kwargs)
         self._max = max
 
-    def empty(self) -> list[str]:
+    def empty_value(self) -> list[str]:
         """Return no names."""
         return []
 
-    def read(self, value: Any) -> list[str]:
+    def parse(self, value: Any) -> list[str]:
         """See the class."""
         # Limits the work: a string with more commas is refused in any case.
         parts = value.split(",", 10 * self._max) if isinstance(value, str) else value
@@ -175,7 +175,7 @@ class Names(_NullIsEmpty):
         return names
 
 
-class StringMap(_NullIsEmpty):
+class StringMap(_NullAsEmptyField):
     """Keys and values, both strings; null means none.
 
     Keys have at most 255 characters, values at most ``longest``.
@@ -189,21 +189,21 @@ class StringMap(_NullIsEmpty):
         self._keys = re.compile(keys) if keys else None
         self._longest = longest
 
-    def empty(self) -> dict[str, str]:
+    def empty_value(self) -> dict[str, str]:
         """Return no pairs."""
         return {}
 
-    def read(self, value: Any) -> dict[str, str]:
+    def parse(self, value: Any) -> dict[str, str]:
         """See the class."""
         if not isinstance(value, Mapping):
             raise ValidationError("Must be an object of strings.")
         if len(value) > MAX_KEYS:
             raise ValidationError(f"Must have at most {MAX_KEYS} keys.")
         for key, text in value.items():
-            self._check(key, text)
+            self._check_pair(key, text)
         return dict(value)
 
-    def _check(self, key: str, text: object) -> None:
+    def _check_pair(self, key: str, text: object) -> None:
         if not 1 <= len(key) <= MAX_TEXT or "\x00" in key or (self._keys and not self._keys.fullmatch(key)):
             raise ValidationError(f"'{key[:MAX_TEXT]}' cannot be a key.")
         if not isinstance(text, str) or len(text) > self._longest or "\x00" in text:

@@ -29,11 +29,11 @@ class EventListIn(Schema):
     limit = fields.Integer(load_default=_MOST_EVENTS, validate=Range(1, _MOST_EVENTS))
 
 
-def _result(event: FlowEvent) -> object:
+def _result_if_shown(event: FlowEvent) -> object:
     return (event.detail or {}).get("result") if authorization.shows_field(HOST) else None
 
 
-def _failure(event: FlowEvent) -> object:
+def _failure_without_hosts(event: FlowEvent) -> object:
     return hide_hosts((event.detail or {}).get("failure"))
 
 
@@ -48,8 +48,8 @@ class EventOut(FastDump):
     attempt = fields.Integer()
     duration_ms = fields.Float(allow_none=True)
     conductor = HostVisibleField(allow_none=True, metadata={"type": "string"})
-    result = fields.Function(_result, metadata={"nullable": True})
-    failure = fields.Function(_failure, metadata={"nullable": True})
+    result = fields.Function(_result_if_shown, metadata={"nullable": True})
+    failure = fields.Function(_failure_without_hosts, metadata={"nullable": True})
 
 
 class EventsOut(Schema):
@@ -86,8 +86,8 @@ def _duration_ms(flow: Flow) -> float | None:
     return round((flow.ended_at - flow.started_at).total_seconds() * 1000, 3)
 
 
-def _links(flow: Flow) -> list[dict[str, str]]:
-    href = request_scope.href(f"/flows/{flow.id}")
+def _flow_links(flow: Flow) -> list[dict[str, str]]:
+    href = request_scope.absolute_url(f"/flows/{flow.id}")
     parts = (("self", ""), ("events", "/events"), ("graph", "/graph"))
     return [{"rel": rel, "href": href + path} for rel, path in parts]
 
@@ -112,7 +112,7 @@ class FlowOut(FastDump):
     started_at = Timestamp(allow_none=True)
     ended_at = Timestamp(allow_none=True)
     duration_ms = fields.Function(_duration_ms, metadata={"type": "number", "nullable": True})
-    links = fields.Function(_links, metadata={"type": "array", "items": {"type": "object"}})
+    links = fields.Function(_flow_links, metadata={"type": "array", "items": {"type": "object"}})
 
 
 class FlowDetailOut(FlowOut):

@@ -19,17 +19,17 @@ from cgflow.errors import InvalidInput
 _NEWEST_FIRST = (("created_at", "desc"),)
 
 
-def _since(minor: int, description: str) -> dict[str, str]:
+def _since_metadata(minor: int, description: str) -> dict[str, str]:
     return {"description": description, "x-min-microversion": f"3.{minor}"}
 
 
 _LEGACY_NAME = {"description": "The name that older clients send."}
 
 
-class _Number(SelfParsingField, fields.Integer):
+class _PagingNumber(SelfParsingField, fields.Integer):
     """A number in a query, which is refused with Cinder's message."""
 
-    def read(self, value: Any) -> int:
+    def parse(self, value: Any) -> int:
         """Return a non-negative number."""
         text = str(value).strip()
         digits = text.removeprefix("-")
@@ -51,14 +51,14 @@ _MOST_COMPARISONS = 8
 class TimeFilter(SelfParsingField, fields.String):
     """Comparisons with times, all of which must hold. A time without an operator means equality."""
 
-    def read(self, value: Any) -> list[Comparison]:
+    def parse(self, value: Any) -> list[Comparison]:
         """Return pairs of an operator and a time in UTC without a time zone."""
         parts = str(value).split(",")
         if len(parts) > _MOST_COMPARISONS:
             raise InvalidInput(f"{self.name} takes at most {_MOST_COMPARISONS} comparisons.", self.name)
-        return [self._comparison(part.strip()) for part in parts]
+        return [self._parse_comparison(part.strip()) for part in parts]
 
-    def _comparison(self, part: str) -> Comparison:
+    def _parse_comparison(self, part: str) -> Comparison:
         prefix, colon, rest = part.partition(":")
         operator, text = (prefix, rest) if colon and prefix in COMPARISONS else ("eq", part)
         try:
@@ -102,8 +102,8 @@ class ListIn(Schema):
     class Meta:  # noqa: D106
         unknown = EXCLUDE
 
-    limit = _Number(metadata={"description": "The maximum number of results; 0 returns none."})
-    offset = _Number(metadata={"description": "The number of results to skip."})
+    limit = _PagingNumber(metadata={"description": "The maximum number of results; 0 returns none."})
+    offset = _PagingNumber(metadata={"description": "The number of results to skip."})
     marker = Text(metadata={"description": "The id of the last result on the previous page."})
     sort = Text(metadata={"description": "`key:dir,key:dir`; the default is `created_at:desc`."})
     sort_key = Text(metadata={"description": "One sort key; older clients send it instead of `sort`."})
@@ -117,9 +117,10 @@ class ListIn(Schema):
     name = Text(metadata={"description": "Exactly this name."})
     status = Text(metadata={"description": "Exactly this status."})
     name_like = Text(
-        data_key="name~", metadata=_since(34, "A part of the name; other text filters accept `~`, too.")
+        data_key="name~",
+        metadata=_since_metadata(34, "A part of the name; other text filters accept `~`, too."),
     )
-    status_like = Text(data_key="status~", metadata=_since(34, "A part of the status."))
+    status_like = Text(data_key="status~", metadata=_since_metadata(34, "A part of the status."))
 
     @pre_load
     def refuse_duplicates(self, data: Any, **_: Any) -> Any:
@@ -136,7 +137,7 @@ class ListIn(Schema):
         for alias, name in self.aliases.items():
             if alias in data:
                 data.setdefault(name, data[alias])
-        unknown = self._find_unknown()
+        unknown = self._unknown_filters()
         is_admin = request_scope.caller().is_admin
         if unknown and (self.refuses_unknown or (not is_admin and is_at_least(self.checked_since))):
             names = ",".join(sorted(unknown))[:255]
@@ -154,7 +155,7 @@ class ListIn(Schema):
             limit=min(data.get("limit", most), most),
             offset=data.get("offset", 0),
             marker=data.get("marker"),
-            sort=self._sort_order(data, () if is_admin else self.admin_filters),
+            sort=self._parse_sort_order(data, () if is_admin else self.admin_filters),
             filters={name: data[name] for name in allowed if data.get(name) is not None},
             matches_nothing=bool(unknown) and is_admin,
             like=like if is_at_least(34) else {},
@@ -164,7 +165,9 @@ class ListIn(Schema):
             with_count=data.get("with_count", False) and is_at_least(45),
         )
 
-    def _sort_order(self, data: Mapping[str, Any], hidden: Collection[str]) -> tuple[tuple[str, str], ...]:
+    def _parse_sort_order(
+        self, data: Mapping[str, Any], hidden: Collection[str]
+    ) -> tuple[tuple[str, str], ...]:
         if "sort" in data and ("sort_key" in data or "sort_dir" in data):
             raise InvalidInput("'sort' cannot be combined with 'sort_key' and 'sort_dir'.", "sort")
         if "sort" in data:
@@ -207,7 +210,7 @@ class ListIn(Schema):
             if type(field) is Text and (name in names or key in names)
         }
 
-    def _find_unknown(self) -> set[str]:
+    def _unknown_filters(self) -> set[str]:
         """Return the names in the request's query that this list does not know for the caller."""
         known = {field.data_key or name for name, field in self.fields.items()}
         known -= {name for name, minor in self.later.items() if not is_at_least(minor)}
@@ -252,8 +255,8 @@ class CountedListIn(Schema):
     display_description = Text(metadata=_LEGACY_NAME)
     size = Count(min=0, metadata={"description": "Exactly this size in GiB."})
     volume_type_id = Text(metadata={"description": "Only those of this type, by id."})
-    with_count = Flag(metadata=_since(45, "Whether the response holds the total count."))
-    consumes_quota = Flag(metadata=_since(65, "Whether they count against the quota."))
+    with_count = Flag(metadata=_since_metadata(45, "Whether the response holds the total count."))
+    consumes_quota = Flag(metadata=_since_metadata(65, "Whether they count against the quota."))
     metadata = MetadataFilter(metadata={"description": "Only those with all these keys and values."})
 
     @pre_load
@@ -309,14 +312,18 @@ class VolumeListIn(CountedListIn, CgsnapshotListIn):
     source_volid = Text(metadata={"description": "Only those created from this volume."})
     attach_status = Text(metadata={"description": "attached or detached."})
     migration_status = Text(metadata={"description": "No volume has a migration status."})
-    bootable = Flag(metadata=_since(2, "Whether a server can boot from them."))
-    group_id = Text(metadata=_since(10, "Only those of this group; the later name of `consistencygroup_id`."))
-    created_at = TimeFilter(
-        metadata=_since(60, "Comparisons such as `gt:TIME`, with commas between; also gte, lt, lte, eq, neq.")
+    bootable = Flag(metadata=_since_metadata(2, "Whether a server can boot from them."))
+    group_id = Text(
+        metadata=_since_metadata(10, "Only those of this group; the later name of `consistencygroup_id`.")
     )
-    updated_at = TimeFilter(metadata=_since(60, "Comparisons as for `created_at`."))
+    created_at = TimeFilter(
+        metadata=_since_metadata(
+            60, "Comparisons such as `gt:TIME`, with commas between; also gte, lt, lte, eq, neq."
+        )
+    )
+    updated_at = TimeFilter(metadata=_since_metadata(60, "Comparisons as for `created_at`."))
     glance_metadata = MetadataFilter(
-        metadata=_since(4, "Only those with all these keys and values in their image metadata.")
+        metadata=_since_metadata(4, "Only those with all these keys and values in their image metadata.")
     )
 
     @pre_load
@@ -360,7 +367,7 @@ class SnapshotListIn(CountedListIn, CgsnapshotListIn):
     group_snapshot_id = Text(metadata={"description": "The later name of `cgsnapshot_id`."})
     volume_id = Text(metadata={"description": "Only those of this volume."})
     cgsnapshot_id = Text(metadata={"description": "Only those of this cgsnapshot."})
-    metadata = MetadataFilter(metadata=_since(22, "Only those with all these keys and values."))
+    metadata = MetadataFilter(metadata=_since_metadata(22, "Only those with all these keys and values."))
 
     @pre_load
     def drop_newer_parameters(self, data: Any, **_: Any) -> dict[str, Any]:

@@ -31,7 +31,7 @@ class Reference(SelfParsingField, fields.Raw):
             required=True, metadata={"oneOf": [{"type": "object"}, {"type": "string", "minLength": 1}]}
         )
 
-    def read(self, value: Any) -> Any:
+    def parse(self, value: Any) -> Any:
         """See the class."""
         if not isinstance(value, Mapping | str) or value == "":
             raise ValidationError("Must be an object or a string.")
@@ -144,7 +144,7 @@ class ManageableSnapshotDetailOut(ManageableDetailOut, ManageableSnapshotOut):
     """A snapshot in full."""
 
 
-def _page(root: str, schema: type[Schema]) -> type[Schema]:
+def _page_schema(root: str, schema: type[Schema]) -> type[Schema]:
     members: dict[str, fields.Field[Any]] = {
         root: fields.List(fields.Nested(schema)),
         f"{root}_links": fields.List(fields.Nested(Link)),
@@ -153,7 +153,7 @@ def _page(root: str, schema: type[Schema]) -> type[Schema]:
 
 
 VOLUMES, SNAPSHOTS = "manageable-volumes", "manageable-snapshots"
-VolumePage = _page(VOLUMES, ManageableOut)
-VolumeDetailPage = _page(VOLUMES, ManageableDetailOut)
-SnapshotPage = _page(SNAPSHOTS, ManageableSnapshotOut)
-SnapshotDetailPage = _page(SNAPSHOTS, ManageableSnapshotDetailOut)
+VolumePage = _page_schema(VOLUMES, ManageableOut)
+VolumeDetailPage = _page_schema(VOLUMES, ManageableDetailOut)
+SnapshotPage = _page_schema(SNAPSHOTS, ManageableSnapshotOut)
+SnapshotDetailPage = _page_schema(SNAPSHOTS, ManageableSnapshotDetailOut)

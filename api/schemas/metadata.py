@@ -47,18 +47,18 @@ class MetaOut(Schema):
 class MetadataFilter(SelfParsingField, fields.String):
     """Metadata that a resource must have, as JSON or in Python's notation: ``{'key': 'value'}``."""
 
-    def read(self, value: Any) -> dict[str, str]:
+    def parse(self, value: Any) -> dict[str, str]:
         """See the class."""
         if len(value) > _LONGEST:
             raise ValidationError(f"Must be at most {_LONGEST} characters long.")
-        pairs = _parse(value)
+        pairs = _parse_json_or_literal(value)
         if not isinstance(pairs, dict) or not all(isinstance(key, str) for key in pairs):
             raise ValidationError("Must be an object of strings, such as {'key': 'value'}.")
         found: dict[str, str] = StringMap(longest=MAX_LONG_TEXT).deserialize(pairs)
         return found
 
 
-def _parse(value: str) -> object:
+def _parse_json_or_literal(value: str) -> object:
     """Return the value of JSON, or else of a Python literal: clients send both."""
     try:
         return json_body.parse(value.encode())
@@ -74,7 +74,7 @@ def _parse(value: str) -> object:
         raise ValidationError("Must be an object of strings, such as {'key': 'value'}.") from None
 
 
-def require_key(body: dict[str, str], key: str) -> None:
+def require_only_key(body: dict[str, str], key: str) -> None:
     """Raise InvalidInput, unless the body sets exactly the key in the path."""
     if set(body) != {key}:
         raise InvalidInput(f"'meta' must hold '{key[:MAX_TEXT]}' and nothing else.", "meta")

@@ -23,24 +23,24 @@ _LONGEST = 300
 _IGNORED_KEYS = frozenset({"id", "tenant_id", "project_id", "class_name", "force", "skip_validation"})
 
 
-class Limits(SelfParsingField):
+class LimitsField(SelfParsingField):
     """Limits by resource; -1 means unlimited, null leaves a limit unchanged."""
 
     def __init__(self) -> None:
         limit = {"type": "integer", "minimum": _NO_LIMIT, "nullable": True}
         super().__init__(metadata={"type": "object", "additionalProperties": limit})
 
-    def read(self, value: Any) -> dict[str, int]:
+    def parse(self, value: Any) -> dict[str, int]:
         """Return the limits to set."""
         if not isinstance(value, Mapping):
             raise ValidationError("Must be an object of limits.")
         return {
-            resource: self._limit(resource, limit)
+            resource: self._parse_limit(resource, limit)
             for resource, limit in value.items()
             if resource not in _IGNORED_KEYS and limit is not None
         }
 
-    def _limit(self, resource: str, limit: object) -> int:
+    def _parse_limit(self, resource: str, limit: object) -> int:
         if not 1 <= len(resource) <= _LONGEST or "\x00" in resource:
             raise ValidationError(f"'{resource[:_LONGEST]}' cannot be a resource.")
         try:
@@ -55,7 +55,7 @@ class QuotaSetIn(Envelope):
 
     root = "quota_set"
 
-    quota_set = Limits()
+    quota_set = LimitsField()
 
     @pre_load
     def find_root(self, data: Any, **kwargs: Any) -> Any:
@@ -74,7 +74,7 @@ class QuotaClassSetIn(Envelope):
 
     root = "quota_class_set"
 
-    quota_class_set = Limits()
+    quota_class_set = LimitsField()
 
 
 class LimitsIn(Schema):
@@ -164,7 +164,7 @@ def limits_by_name(found: Mapping[str, int]) -> dict[str, object]:
 
 def usages_by_name(lines: list[QuotaLine]) -> dict[str, object]:
     """Return limit, usage and reservations by every name that clients use."""
-    known = {line.resource: _quota_line(line.limit, line.in_use, line.reserved) for line in lines}
+    known = {line.resource: _quota_usage_body(line.limit, line.in_use, line.reserved) for line in lines}
     return {**known, _ALIAS: known[GROUPS]}
 
 
@@ -194,5 +194,5 @@ def absolute_limits(lines: list[QuotaLine]) -> dict[str, int]:
     }
 
 
-def _quota_line(limit: int, in_use: int, reserved: int) -> dict[str, int]:
+def _quota_usage_body(limit: int, in_use: int, reserved: int) -> dict[str, int]:
     return {"limit": limit, "in_use": in_use, "reserved": reserved}

@@ -62,7 +62,7 @@ class ServiceIn(Schema):
         return data
 
 
-def pop_reason(body: dict[str, Any], action: str) -> str | None:
+def pop_disabled_reason(body: dict[str, Any], action: str) -> str | None:
     """Remove the reason from a body and return it. Raises: InvalidInput, if it is missing or not allowed."""
     reason: str | None = body.pop("disabled_reason", None)
     if action == "disable-log-reason":
@@ -75,7 +75,7 @@ def pop_reason(body: dict[str, Any], action: str) -> str | None:
     return reason
 
 
-def _state(is_up: bool) -> str:
+def _up_or_down(is_up: bool) -> str:
     return "up" if is_up else "down"
 
 
@@ -96,14 +96,16 @@ class ServiceOut(Schema):
     host = fields.String()
     availability_zone = fields.String(data_key="zone")
     status = fields.Function(_service_status, metadata={"type": "string"})
-    state = fields.Function(lambda part: _state(part.is_up), metadata={"type": "string"})
+    state = fields.Function(lambda part: _up_or_down(part.is_up), metadata={"type": "string"})
     updated_at = Timestamp(attribute="reported_at")
     disabled_reason = fields.String(allow_none=True)
     replication_status = constant_field("disabled", type="string")
     active_backend_id = constant_field(None, type="string", nullable=True)
     frozen = fields.Boolean(attribute="is_frozen")
     cluster = Since(7, constant_field(None, type="string", nullable=True))
-    backend_state = Since(49, fields.Function(lambda part: _state(part.is_up), metadata={"type": "string"}))
+    backend_state = Since(
+        49, fields.Function(lambda part: _up_or_down(part.is_up), metadata={"type": "string"})
+    )
 
     @post_dump(pass_original=True)
     def leave_out(self, data: dict[str, Any], part: Any, **_: Any) -> dict[str, Any]:
@@ -179,13 +181,13 @@ class CapabilitiesOut(Schema):
     properties = fields.Dict(keys=fields.String())
 
 
-class _Level(SelfParsingField, fields.String):
+class _LogLevelField(SelfParsingField, fields.String):
     """A log level; case is not significant."""
 
     def __init__(self) -> None:
         super().__init__(required=True, metadata={"enum": [*LEVELS, *(level.lower() for level in LEVELS)]})
 
-    def read(self, value: Any) -> str:
+    def parse(self, value: Any) -> str:
         """Return the level in capitals."""
         level = value.upper() if isinstance(value, str) else None
         if level not in LEVELS:
@@ -204,7 +206,7 @@ class LogLevelsIn(Schema):
 class LogLevelSetIn(LogLevelsIn):
     """The parts and loggers, and the level to set."""
 
-    level = _Level()
+    level = _LogLevelField()
 
 
 class LogLevelOut(Schema):

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 from marshmallow import EXCLUDE, Schema, fields, missing, post_dump, post_load, pre_load
 
 from api.auth import authorization
-from api.schemas.attachment import attachments_of
+from api.schemas.attachment import attachments_body
 from api.schemas.base import (
     Envelope,
     LegacyNames,
@@ -43,7 +43,7 @@ from cgflow.policies import volumes as policies
 _ALWAYS_IGNORED = ("user_id", "project_id", "status", "attach_status", "source_replica")
 
 
-class NoBackup(Uuid):
+class BackupIdField(Uuid):
     """The id of a backup to restore into a new volume. It is never found: there is no backup service."""
 
     def _deserialize(self, *args: Any, **kwargs: Any) -> NoReturn:
@@ -71,7 +71,7 @@ class VolumeIn(LegacyNames, NamedIn):
     availability_zone = Text(min=1, allow_none=True, load_default=None)
     metadata = StringMap()
     attach_status = Ignored()
-    backup_id = NoBackup(load_only=True, allow_none=True)
+    backup_id = BackupIdField(load_only=True, allow_none=True)
     imageRef = NotOffered()  # noqa: N815 - the key in Cinder's API
     multiattach = NotOffered()
     snapshot_id = Uuid(allow_none=True, load_default=None)
@@ -177,7 +177,7 @@ class VolumeOut(ResourceOut):
     )
     group_id = Since(13, fields.String(attribute="consistencygroup_id", allow_none=True))
     metadata = fields.Function(
-        lambda volume: _metadata(volume),
+        lambda volume: _metadata_with_readonly(volume),
         metadata={"type": "object", "additionalProperties": {"type": "string"}},
     )
     image_metadata = fields.Dict(
@@ -192,7 +192,7 @@ class VolumeOut(ResourceOut):
     )
     links = links_field("volumes")
     attachments = fields.Function(
-        lambda volume: attachments_of(volume, hosts=authorization.shows_field(policies.HOST)),
+        lambda volume: attachments_body(volume, hosts=authorization.shows_field(policies.HOST)),
         metadata={"type": "array", "items": {"type": "object"}},
     )
     bootable = fields.Function(lambda volume: str(volume.bootable).lower(), metadata={"type": "string"})
@@ -249,7 +249,7 @@ def _service_uuid(host: str | None) -> str | None:
     return None if host is None else str(uuid.uuid5(uuid.NAMESPACE_URL, f"cgflow:{host}"))
 
 
-def _metadata(volume: records.Volume) -> dict[str, str]:
+def _metadata_with_readonly(volume: records.Volume) -> dict[str, str]:
     """Return the metadata as clients expect it: with ``readonly``, if that was ever set."""
     readonly = {} if volume.readonly is None else {"readonly": str(volume.readonly)}
     return {**volume.metadata, **readonly}

@@ -120,7 +120,7 @@ class VolumeTypeListIn(ListIn):
     @post_load
     def query(self, data: dict[str, Any], **kwargs: Any) -> ListQuery:
         """Return the query for the repository. A member gets the types that the member's project may use."""
-        wanted = _visibility(data["is_public"])
+        wanted = _parse_visibility(data["is_public"])
         page: ListQuery = super().query(data, **kwargs)
         is_public = wanted if request_scope.caller().is_admin else True
         if is_public is not None:
@@ -206,13 +206,13 @@ class ExtraSpecOut(SpecOut):
     """One extra spec under its key."""
 
 
-def require_key(body: dict[str, str], key: str) -> None:
+def require_only_key(body: dict[str, str], key: str) -> None:
     """Raise InvalidInput, unless the body sets exactly the spec in the path."""
     if set(body) != {key}:
         raise InvalidInput(f"The body must hold '{key[:255]}' and nothing else.", key[:255])
 
 
-def _visibility(text: str) -> bool | None:
+def _parse_visibility(text: str) -> bool | None:
     """Return whether public or private types are requested, None for both. Raises: InvalidInput."""
     word = text.strip()
     try:

@@ -142,7 +142,7 @@ class Commit(Task):
     it is undone.
 
     A flow has at most one such step. The steps behind it have no undo and are retried until they
-    succeed (``flows.segments.forward_only``). Every ``execute`` has the argument ``database``. A
+    succeed (``flows.subflows.forward_only``). Every ``execute`` has the argument ``database``. A
     commit that only deletes the records of what is gone has ``heeds_cancel`` False: there is
     nothing left to restore.
     """

@@ -22,15 +22,15 @@ from flows.runtime import Runtime, new_id
 def reserve(runtime: Runtime, context: RequestContext, volume_id: str) -> None:
     """Reserve a volume for an attachment. Raises: NotFound, Busy, InvalidState."""
     with runtime.database.write() as session:
-        volume = preconditions.lock_unclaimed(session, context, volume_id)
-        preconditions.check_usable(volume, None)
+        volume = preconditions.lock_unclaimed_volume(session, context, volume_id)
+        preconditions.check_attachable(volume, None)
         volumes.REPOSITORY.update_unclaimed(session, volume.id, status=Status.ATTACHING.value)
 
 
 def unreserve(runtime: Runtime, context: RequestContext, volume_id: str) -> None:
     """Cancel a reservation; do nothing if there is none. Raises: NotFound, Busy."""
     with runtime.database.write() as session:
-        volume = preconditions.lock_unclaimed(session, context, volume_id)
+        volume = preconditions.lock_unclaimed_volume(session, context, volume_id)
         if volume.status is Status.ATTACHING:
             status = status_from_attachments(volume.attachments)
             volumes.REPOSITORY.update_unclaimed(session, volume.id, status=status.value)
@@ -56,12 +56,12 @@ def attach(
             "instance_uuid",
         )
     with runtime.database.write() as session:
-        volume = preconditions.lock_unclaimed(session, context, volume_id)
-        preconditions.check_mode(volume, mode)
+        volume = preconditions.lock_unclaimed_volume(session, context, volume_id)
+        preconditions.check_attach_mode(volume, mode)
         if volume.status is Status.IN_USE and _is_attached_to(volume, instance_id, host_name):
             return
         if volume.status is not Status.ATTACHING or volume.attachments:
-            preconditions.check_usable(volume, instance_id)
+            preconditions.check_attachable(volume, instance_id)
         attachments.add(
             session,
             id=new_id(),
@@ -80,7 +80,7 @@ def attach(
 def begin_detaching(runtime: Runtime, context: RequestContext, volume_id: str) -> None:
     """Announce that a volume is going to be detached. Raises: NotFound, Busy, InvalidState."""
     with runtime.database.write() as session:
-        volume = preconditions.lock_unclaimed(session, context, volume_id)
+        volume = preconditions.lock_unclaimed_volume(session, context, volume_id)
         if volume.status is not Status.IN_USE:
             raise InvalidState(
                 "Invalid volume: Unable to detach volume. Volume status must be 'in-use' and "
@@ -92,7 +92,7 @@ def begin_detaching(runtime: Runtime, context: RequestContext, volume_id: str) -
 def roll_detaching(runtime: Runtime, context: RequestContext, volume_id: str) -> None:
     """Cancel the announcement; do nothing if there is none. Raises: NotFound, Busy."""
     with runtime.database.write() as session:
-        volume = preconditions.lock_unclaimed(session, context, volume_id)
+        volume = preconditions.lock_unclaimed_volume(session, context, volume_id)
         if volume.status is Status.DETACHING:
             volumes.REPOSITORY.update_unclaimed(session, volume.id, status=Status.IN_USE.value)
 
@@ -111,13 +111,13 @@ def detach(
     attachments succeeds, as in Cinder.
     """
     with runtime.database.write() as session:
-        volume = preconditions.lock_unclaimed(session, context, volume_id)
+        volume = preconditions.lock_unclaimed_volume(session, context, volume_id)
         if volume.attachments and not force and volume.status not in (Status.IN_USE, Status.DETACHING):
             raise InvalidState(
                 f"Invalid volume: Unable to detach volume {volume.id}: its status must be in-use or "
                 f"detaching, but it is {volume.status}."
             )
-        ended = _attachment_to_end(volume, attachment_id)
+        ended = _find_attachment_to_end(volume, attachment_id)
         remaining = [one for one in volume.attachments if one is not ended]
         if ended is not None:
             attachments.delete(session, ended.id)
@@ -130,7 +130,7 @@ def _is_attached_to(volume: records.Volume, instance_id: str | None, host_name: 
     return any((one.instance_id, one.host_name) == (instance_id, host_name) for one in volume.attachments)
 
 
-def _attachment_to_end(volume: records.Volume, attachment_id: str | None) -> records.Attachment | None:
+def _find_attachment_to_end(volume: records.Volume, attachment_id: str | None) -> records.Attachment | None:
     """Return the attachment to end; None if the volume has none and the caller names none.
 
     Raises: InvalidState, if several exist and none is named; Conflict, if the named one does not

@@ -36,9 +36,9 @@ def create(
     Raises: NotFound, Busy, InvalidState.
     """
     with runtime.database.write() as session:
-        volume = preconditions.lock_unclaimed(session, context, volume_id)
-        preconditions.check_usable(volume, instance_id)
-        preconditions.check_mode(volume, mode)
+        volume = preconditions.lock_unclaimed_volume(session, context, volume_id)
+        preconditions.check_attachable(volume, instance_id)
+        preconditions.check_attach_mode(volume, mode)
         attachment_id = new_id()
         columns = _connection_columns(connector, connection) if connection else {}
         stage = AttachmentStatus.ATTACHING if connection else AttachmentStatus.RESERVED
@@ -69,7 +69,7 @@ def connect(
     """
     with runtime.database.write() as session:
         attachment = attachments.get(session, attachment_id, context.scope)
-        preconditions.lock_unclaimed(session, context, attachment.volume_id)
+        preconditions.lock_unclaimed_volume(session, context, attachment.volume_id)
         is_attached = attachment.status is AttachmentStatus.ATTACHED
         stage = attachment.status if is_attached else AttachmentStatus.ATTACHING
         attachments.update_status(session, attachment.id, stage, **_connection_columns(connector, connection))
@@ -80,7 +80,7 @@ def complete(runtime: Runtime, context: RequestContext, attachment_id: str) -> N
     """Record that the volume is in use, at any stage of the attachment. Raises: NotFound, Busy."""
     with runtime.database.write() as session:
         attachment = attachments.get(session, attachment_id, context.scope)
-        preconditions.lock_unclaimed(session, context, attachment.volume_id)
+        preconditions.lock_unclaimed_volume(session, context, attachment.volume_id)
         if attachment.status is AttachmentStatus.ATTACHED:
             return
         attachments.update_status(session, attachment.id, AttachmentStatus.ATTACHED, attached_at=clock.now())
@@ -91,7 +91,7 @@ def delete(runtime: Runtime, context: RequestContext, attachment_id: str) -> lis
     """Delete an attachment; return the remaining attachments of the volume. Raises: NotFound, Busy."""
     with runtime.database.write() as session:
         attachment = attachments.get(session, attachment_id, context.scope)
-        preconditions.lock_unclaimed(session, context, attachment.volume_id)
+        preconditions.lock_unclaimed_volume(session, context, attachment.volume_id)
         attachments.delete(session, attachment.id)
         update_volume_status(session, attachment.volume_id)
         return attachments.of_volume(session, attachment.volume_id)
@@ -108,12 +108,12 @@ def update_volume_status(session: Session, volume_id: str) -> None:
 def _connection_columns(connector: Connector, connection: Connection) -> dict[str, object]:
     return {
         "connector": connector,
-        "host_name": _text(connector.get("host")),
+        "host_name": _text_or_none(connector.get("host")),
         # Clients of Cinder expect this value where a connector names no mount point.
-        "mountpoint": _text(connector.get("mountpoint")) or "na",
+        "mountpoint": _text_or_none(connector.get("mountpoint")) or "na",
         "connection_info": asdict(connection),
     }
 
 
-def _text(value: object) -> str | None:
+def _text_or_none(value: object) -> str | None:
     return value[:255] if isinstance(value, str) and value else None

@@ -17,7 +17,7 @@ MULTIATTACH_STATUSES = (Status.RESERVED, Status.ATTACHING, Status.IN_USE)
 """Statuses in which a multiattach volume accepts another attachment."""
 
 
-def lock_unclaimed(session: Session, context: RequestContext, volume_id: str) -> records.Volume:
+def lock_unclaimed_volume(session: Session, context: RequestContext, volume_id: str) -> records.Volume:
     """Return a volume, locked, that no flow holds. Raises: NotFound, Busy."""
     volume = volumes.lock(session, volume_id, context.scope)
     if volume.claimed_by is not None:
@@ -25,7 +25,7 @@ def lock_unclaimed(session: Session, context: RequestContext, volume_id: str) ->
     return volume
 
 
-def check_usable(volume: records.Volume, instance_id: str | None) -> None:
+def check_attachable(volume: records.Volume, instance_id: str | None) -> None:
     """Raise InvalidState if a volume is in use already.
 
     Allowed are a multiattach volume, and a volume whose attachments all belong to the same server,
@@ -44,7 +44,7 @@ def check_usable(volume: records.Volume, instance_id: str | None) -> None:
     )
 
 
-def check_mode(volume: records.Volume, mode: str) -> None:
+def check_attach_mode(volume: records.Volume, mode: str) -> None:
     """Raise InvalidState if a read-only volume is to be attached for writing."""
     if volume.readonly and mode != "ro":
         raise InvalidState(

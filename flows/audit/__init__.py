@@ -5,6 +5,5 @@ repair.py          which findings are repaired, and the result of each
 repair_records.py  repairs of records alone, in one transaction
 accept_repairs.py  acceptance of the repairs that change a backend
 adopt.py           creation of records for objects that only a backend knows
-remove.py          the flow that removes from a backend what no record knows
-conform.py         the flow that makes a backend agree with its records
+flows.py           the flows that remove what no record knows, or make a backend agree with its records
 """

@@ -36,8 +36,8 @@ def accept_repair(runtime: Runtime, context: RequestContext, finding: Finding) -
     """Accept the repair of one finding. Raises: Busy; InvalidState, if the repair cannot be determined."""
     with accepting(runtime, context) as acceptance:
         plan = _PLANS[finding.code](acceptance.session, finding)
-        claims = _with_records(acceptance.session, plan.to_claim)
-        accepted = acceptance.flow(
+        claims = _ids_with_records(acceptance.session, plan.to_claim)
+        accepted = acceptance.record_flow(
             plan.operation,
             resource=(finding.noun, finding.subject),
             group_id=plan.group_id,
@@ -60,7 +60,7 @@ def _current_status(session: Session, finding: Finding) -> str | None:
     return next((str(one.status) for one in rows.list_where(session, rows.model.id == finding.subject)), None)
 
 
-def _with_records(session: Session, to_claim: Mapping[str, list[str | None]]) -> dict[str, list[str]]:
+def _ids_with_records(session: Session, to_claim: Mapping[str, list[str | None]]) -> dict[str, list[str]]:
     """Return those of the resources to hold that have a record."""
     found = {}
     for noun, ids in to_claim.items():
@@ -72,7 +72,7 @@ def _with_records(session: Session, to_claim: Mapping[str, list[str | None]]) ->
 
 
 def _plan_volume_removal(_: Session, finding: Finding) -> Plan:
-    facts = _facts(finding)
+    facts = _require_facts(finding)
     return Plan(
         REMOVE,
         {"what": flows.VOLUME},
@@ -83,7 +83,7 @@ def _plan_volume_removal(_: Session, finding: Finding) -> Plan:
 
 
 def _plan_snapshot_removal(_: Session, finding: Finding) -> Plan:
-    facts = _facts(finding)
+    facts = _require_facts(finding)
     member = {"volume_id": facts["volume_id"], "snapshot_id": finding.subject}
     to_claim = {"volume": [facts["volume_id"]]}
     return Plan(REMOVE, {"what": flows.SNAPSHOT, "copy": member}, {}, facts["group_id"], to_claim)
@@ -128,14 +128,14 @@ def _plan_group_creation(_: Session, finding: Finding) -> Plan:
 
 
 def _plan_resize(_: Session, finding: Finding) -> Plan:
-    facts, row = _facts(finding), finding.row
+    facts, row = _require_facts(finding), finding.row
     assert row is not None  # noqa: S101 - it was found by its record
     symbols = {"size": facts["size"], "new_size": row.size, "columns": {}, "former": {}}
     return Plan(CONFORM, {"what": flows.SIZE}, symbols, facts["group_id"], {"volume": [row.id]})
 
 
 def _plan_move(session: Session, finding: Finding) -> Plan:
-    row, here = finding.row, _facts(finding)["group_id"]
+    row, here = finding.row, _require_facts(finding)["group_id"]
     assert row is not None  # noqa: S101 - it was found by its record
     wanted = None if row.group_gone else row.group_id
     if not row.group_gone:
@@ -169,7 +169,7 @@ def _check_no_other_cgsnapshot(session: Session, volume_id: str, group_id: str |
             )
 
 
-def _facts(finding: Finding) -> dict[str, Any]:
+def _require_facts(finding: Finding) -> dict[str, Any]:
     """Return the facts of a finding. Raises: InvalidState, if its backend did not report them."""
     if not finding.facts:
         raise InvalidState(

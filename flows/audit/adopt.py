@@ -42,7 +42,7 @@ Outcome = dict[str, str | None]
 
 
 @dataclass(frozen=True)
-class Target:
+class AdoptionTarget:
     """The project and the volume type of adopted resources. The type is a name or an id."""
 
     project_id: str
@@ -50,20 +50,20 @@ class Target:
 
 
 def adopt(
-    runtime: Runtime, context: RequestContext, findings: Collection[Finding], target: Target
+    runtime: Runtime, context: RequestContext, findings: Collection[Finding], target: AdoptionTarget
 ) -> Outcome:
     """Create records for these findings, and return the outcome of each.
 
     Raises: InvalidInput, if the volume type does not exist; then nothing is adopted.
     """
-    sizes, refused = _snapshot_sizes(runtime, findings)
+    sizes, refused = _read_snapshot_sizes(runtime, findings)
     ordered = sorted(
         (one for one in findings if one.id not in refused), key=lambda one: ORDER.index(one.code)
     )
     if not ordered:
         return dict(refused)
     with runtime.database.write() as session:
-        kind = _find_type(session, target.volume_type)
+        kind = _find_volume_type(session, target.volume_type)
         usage.lock_all_projects(session)
         adoption = _Adoption(
             runtime, context, session, target, kind, sizes, database_snapshot.read_database(session)
@@ -75,7 +75,7 @@ def adopt(
     return outcome
 
 
-def _find_type(session: Session, named: str | None) -> VolumeType | None:
+def _find_volume_type(session: Session, named: str | None) -> VolumeType | None:
     if named is None:
         return None
     try:
@@ -84,7 +84,7 @@ def _find_type(session: Session, named: str | None) -> VolumeType | None:
         raise InvalidInput(error.message, "volume_type") from None
 
 
-def _snapshot_sizes(runtime: Runtime, findings: Collection[Finding]) -> tuple[dict[str, int], Outcome]:
+def _read_snapshot_sizes(runtime: Runtime, findings: Collection[Finding]) -> tuple[dict[str, int], Outcome]:
     """Return the sizes of snapshots in GiB as the backends report them, and why some cannot be adopted.
 
     The size of the volume does not suffice: the volume may have grown since the cut.
@@ -114,7 +114,7 @@ class _Adoption:
         runtime: Runtime,
         context: RequestContext,
         session: Session,
-        target: Target,
+        target: AdoptionTarget,
         kind: VolumeType | None,
         sizes: Mapping[str, int],
         rows: DatabaseSnapshot,
@@ -162,13 +162,13 @@ class _Adoption:
             **self._common_columns(finding),
             **self._placement_columns(finding),
         )
-        self._charge("consistencygroup", self._target.project_id, 0, None)
+        self._charge_quota("consistencygroup", self._target.project_id, 0, None)
 
     def _adopt_volume(self, finding: Finding) -> None:
         size, group_id = finding.facts.get("size"), finding.facts.get("group_id")
         if size is None:
             raise InvalidState("The backend does not report its size.")
-        group = self._living_group(group_id)
+        group = self._get_living_group(group_id)
         if self._undelete("volume", finding.subject, consistencygroup_id=group_id, size=size):
             return
         kind_id = self._kind.id if self._kind is not None else None
@@ -188,7 +188,7 @@ class _Adoption:
             {**columns, "size": size, "volume_type_id": kind_id, "consistencygroup_id": group_id},
         )
         created = volume.get(self._session, finding.subject, None)
-        self._charge("volume", project_id, size, created.volume_type_name)
+        self._charge_quota("volume", project_id, size, created.volume_type_name)
 
     def _adopt_snapshot(self, finding: Finding) -> None:
         facts, size = finding.facts, self._sizes[finding.subject]
@@ -209,12 +209,12 @@ class _Adoption:
         columns |= {"cgsnapshot_id": cut_id, "volume_type_id": parent.volume_type_id, "progress": "100%"}
         columns["consistencygroup_id"] = facts["group_id"] if cut_id is not None else None
         snapshot.REPOSITORY.add(self._session, columns)
-        self._charge("snapshot", parent.project_id, size, parent.volume_type_name)
+        self._charge_quota("snapshot", parent.project_id, size, parent.volume_type_name)
 
     def _ensure_cgsnapshot(self, finding: Finding, cut_id: str, project_id: str) -> None:
         """Ensure that the cut of a snapshot has a record."""
         group_id, members = finding.facts["group_id"], finding.facts["cut_members"]
-        if self._living_group(group_id) is None:
+        if self._get_living_group(group_id) is None:
             raise InvalidState(
                 f"It belongs to cgsnapshot {cut_id}, but its volume is in no consistency group."
             )
@@ -238,7 +238,7 @@ class _Adoption:
             self._session, cut_id, status=Status.ERROR.value, reason=reason
         )
 
-    def _living_group(self, group_id: str | None) -> Any:
+    def _get_living_group(self, group_id: str | None) -> Any:
         if group_id is None:
             return None
         try:
@@ -255,7 +255,7 @@ class _Adoption:
             return False
         restored = REPOSITORIES[noun].get(self._session, id_, None)
         kind = getattr(restored, "volume_type_name", None)
-        self._charge(noun, restored.project_id, getattr(restored, "size", 0), kind)
+        self._charge_quota(noun, restored.project_id, getattr(restored, "size", 0), kind)
         return True
 
     def _common_columns(self, finding: Finding) -> dict[str, Any]:
@@ -273,7 +273,7 @@ class _Adoption:
     def _placement_columns(self, finding: Finding) -> dict[str, Any]:
         return {"host": finding.host, "availability_zone": self._settings.storage_availability_zone}
 
-    def _charge(self, noun: str, project_id: str, size: int, type_name: str | None) -> None:
+    def _charge_quota(self, noun: str, project_id: str, size: int, type_name: str | None) -> None:
         """Charge a resource to the quota, even above the limit, because it exists."""
         deltas = charge_of(noun, size, type_name, no_snapshot_gb_quota=self._settings.no_snapshot_gb_quota)
         usages = usage.read(self._session, project_id, list(deltas))

@@ -9,7 +9,7 @@ from taskflow.flow import Flow
 from taskflow.patterns import linear_flow
 
 from cgflow.engine.task import Task
-from flows.segments import Member, forward_only
+from flows.subflows import Member, forward_only
 from flows.tasks import audit, driver, membership
 
 PLACE, SIZE, MEMBER = "place", "size", "member"

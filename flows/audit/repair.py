@@ -20,7 +20,7 @@ from cgflow.context import RequestContext
 from cgflow.errors import Busy, InvalidInput, InvalidState, NotFound
 from flows import flow_actions
 from flows.audit import accept_repairs, repair_records
-from flows.audit.adopt import ADOPT, ORDER, Target, adopt
+from flows.audit.adopt import ADOPT, ORDER, AdoptionTarget, adopt
 from flows.audit.run import audit
 from flows.runtime import Runtime
 
@@ -53,7 +53,7 @@ def repair(
     *,
     dry_run: bool,
     host: str | None = None,
-    target: Target | None = None,
+    target: AdoptionTarget | None = None,
 ) -> tuple[Report, list[Repair]]:
     """Audit, and repair the requested findings; with ``dry_run``, only report what would be done.
 
@@ -62,26 +62,26 @@ def repair(
     Raises: InvalidInput, if a word is neither a kind nor a finding; NotFound, if the backend is
     unknown or a named finding does not exist (any more). In these cases nothing is repaired.
     """
-    _check(wanted)
+    _check_requested_names(wanted)
     report = audit(runtime, host)
-    _check_found(wanted, report)
+    _check_findings_exist(wanted, report)
     adopted = [one for one in report.findings if _is_to_adopt(one, wanted)]
-    chosen = [one for one in report.findings if _is_wanted(one, wanted) and one not in adopted]
+    chosen = [one for one in report.findings if _is_requested(one, wanted) and one not in adopted]
     if dry_run:
         planned = [Repair(one, PLANNED, reason="A record is created for it.") for one in adopted]
-        return report, [*planned, *(_plan(one) for one in chosen)]
+        return report, [*planned, *(_plan_repair(one) for one in chosen)]
     # Adopt first: other findings may concern resources that have a record afterwards.
-    adoption_outcome = adopt(runtime, context, adopted, target or Target(context.project_id))
+    adoption_outcome = adopt(runtime, context, adopted, target or AdoptionTarget(context.project_id))
     done = [
         Repair(one, DONE if adoption_outcome[one.id] is None else REFUSED, reason=adoption_outcome[one.id])
         for one in adopted
     ]
     in_records = [one for one in chosen if one.kind.repair_method is RepairMethod.RECORDS]
     record_outcome = repair_records.repair(runtime, context, in_records)
-    return report, [*done, *_carry_out_all(runtime, context, chosen, record_outcome)]
+    return report, [*done, *_carry_out_repairs(runtime, context, chosen, record_outcome)]
 
 
-def _check(wanted: Collection[str]) -> None:
+def _check_requested_names(wanted: Collection[str]) -> None:
     if not wanted:
         raise InvalidInput(f"Name what to repair: kinds, ids of findings, '{SAFE}' or '{ADOPT}'.", "repair")
     for word in wanted:
@@ -98,7 +98,7 @@ def _check(wanted: Collection[str]) -> None:
             )
 
 
-def _check_found(wanted: Collection[str], report: Report) -> None:
+def _check_findings_exist(wanted: Collection[str], report: Report) -> None:
     found = {one.id for one in report.findings}
     for word in wanted:
         named = word.removeprefix(f"{ADOPT}:")
@@ -114,7 +114,7 @@ def _is_to_adopt(finding: Finding, wanted: Collection[str]) -> bool:
     return finding.code in ORDER and not names.isdisjoint(wanted)
 
 
-def _is_wanted(finding: Finding, wanted: Collection[str]) -> bool:
+def _is_requested(finding: Finding, wanted: Collection[str]) -> bool:
     return (
         finding.id in wanted
         or finding.code in wanted
@@ -122,12 +122,12 @@ def _is_wanted(finding: Finding, wanted: Collection[str]) -> bool:
     )
 
 
-def _plan(finding: Finding) -> Repair:
+def _plan_repair(finding: Finding) -> Repair:
     state = PLANNED if finding.kind.is_repairable else REFUSED
     return Repair(finding, state, reason=finding.kind.repair)
 
 
-def _carry_out_all(
+def _carry_out_repairs(
     runtime: Runtime,
     context: RequestContext,
     chosen: Collection[Finding],
@@ -136,31 +136,33 @@ def _carry_out_all(
     """Carry out the repairs in order, and postpone those that must wait for a flow of this request."""
     flow_of: dict[str, str] = {}
     for finding in sorted(chosen, key=lambda one: _REMOVAL_ORDER.get(one.code, 0)):
-        one = _postponed(finding, flow_of) or _carry_out(runtime, context, finding, record_outcome)
+        one = _postponed_repair(finding, flow_of) or _carry_out_repair(
+            runtime, context, finding, record_outcome
+        )
         if one.state == REFUSED:
             # The reason of a busy resource names the flow that holds it.
             holder = next((flow_id for flow_id in flow_of.values() if flow_id in str(one.reason)), None)
-            one = one if holder is None else _postpone(finding, holder)
+            one = one if holder is None else _postpone_repair(finding, holder)
         if one.flow_id is not None:
             touched = (finding.subject, finding.facts.get("volume_id"), finding.facts.get("group_id"))
             flow_of |= dict.fromkeys(filter(None, touched), one.flow_id)
         yield one
 
 
-def _postponed(finding: Finding, flow_of: Mapping[str, str]) -> Repair | None:
+def _postponed_repair(finding: Finding, flow_of: Mapping[str, str]) -> Repair | None:
     """Return the postponed repair of a finding that must wait for a flow of this request, or None."""
     if finding.kind.repair_method is RepairMethod.RECORDS:
         return None
     needed = filter(None, (finding.subject, finding.facts.get("volume_id")))
-    return next((_postpone(finding, flow_of[id_]) for id_ in needed if id_ in flow_of), None)
+    return next((_postpone_repair(finding, flow_of[id_]) for id_ in needed if id_ in flow_of), None)
 
 
-def _postpone(finding: Finding, flow_id: str) -> Repair:
+def _postpone_repair(finding: Finding, flow_id: str) -> Repair:
     reason = f"The repair has to wait for flow {flow_id}. Repeat it when that flow has ended."
     return Repair(finding, LATER, reason=reason)
 
 
-def _carry_out(
+def _carry_out_repair(
     runtime: Runtime, context: RequestContext, finding: Finding, record_outcome: repair_records.Outcome
 ) -> Repair:
     try:

@@ -31,7 +31,7 @@ LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class RecordRepair:
+class RepairContext:
     """The values that the repairs of one transaction share."""
 
     session: Session
@@ -58,11 +58,11 @@ def repair(runtime: Runtime, context: RequestContext, findings: Iterable[Finding
         # Lock in the same order as acceptance: resources first, then their quota usage.
         found = (one.row for one in ordered if one.row is not None)
         for row in sorted(found, key=lambda row: (row.noun, row.id)):
-            _lock(session, row)
+            _lock_row_if_present(session, row)
         usage.lock_all_projects(session)
         rows = database_snapshot.read_database(session)
         settings = runtime.settings
-        shared = RecordRepair(
+        shared = RepairContext(
             session,
             rows,
             f"{context.user_id} ({context.request_id})",
@@ -75,7 +75,7 @@ def repair(runtime: Runtime, context: RequestContext, findings: Iterable[Finding
     return outcome
 
 
-def _repair_each(repair: RecordRepair, findings: list[Finding]) -> Iterator[tuple[str, str | None]]:
+def _repair_each(repair: RepairContext, findings: list[Finding]) -> Iterator[tuple[str, str | None]]:
     current = {
         one.id: one
         for one in database_checks.find_contradictions(
@@ -84,7 +84,7 @@ def _repair_each(repair: RecordRepair, findings: list[Finding]) -> Iterator[tupl
     }
     for seen in findings:
         if seen.code in _BACKEND_CODES:
-            holds = seen if _is_untouched(seen, repair.rows) else None
+            holds = seen if _is_row_unchanged(seen, repair.rows) else None
         else:
             holds = current.get(seen.id)
         if holds is None:
@@ -98,7 +98,7 @@ def _repair_each(repair: RecordRepair, findings: list[Finding]) -> Iterator[tupl
             yield seen.id, None
 
 
-def _lock(session: Session, row: Row) -> None:
+def _lock_row_if_present(session: Session, row: Row) -> None:
     try:
         REPOSITORIES[row.noun].lock(session, row.id, None)
     except NotFound:
@@ -106,7 +106,7 @@ def _lock(session: Session, row: Row) -> None:
         return
 
 
-def _is_untouched(finding: Finding, rows: DatabaseSnapshot) -> bool:
+def _is_row_unchanged(finding: Finding, rows: DatabaseSnapshot) -> bool:
     row = finding.row
     now = rows.resources.get(row.id) if row is not None else None
     if row is None or now is None:
@@ -114,7 +114,7 @@ def _is_untouched(finding: Finding, rows: DatabaseSnapshot) -> bool:
     return (now.fields_changed_by_flows, now.status) == (row.fields_changed_by_flows, row.status)
 
 
-def _mark_missing(repair: RecordRepair, finding: Finding) -> None:
+def _mark_missing(repair: RepairContext, finding: Finding) -> None:
     row, reason = _row_of(finding), repair.reason_for(finding)
     REPOSITORIES[row.noun].update_unclaimed(repair.session, row.id, status=Status.ERROR.value, reason=reason)
     parent = repair.rows.resources.get(row.cgsnapshot_id or "")
@@ -124,25 +124,25 @@ def _mark_missing(repair: RecordRepair, finding: Finding) -> None:
         )
 
 
-def _record_actual_size(repair: RecordRepair, finding: Finding) -> None:
+def _record_actual_size(repair: RepairContext, finding: Finding) -> None:
     row, size = _row_of(finding), int(finding.facts["size"])
-    _charge(repair, row, -1, row.size)
-    _charge(repair, row, 1, size)
+    _charge_or_refund_quota(repair, row, -1, row.size)
+    _charge_or_refund_quota(repair, row, 1, size)
     REPOSITORIES[row.noun].update_unclaimed(repair.session, row.id, size=size)
 
 
-def _end_waiting_for_transfer(repair: RecordRepair, finding: Finding) -> None:
+def _end_waiting_for_transfer(repair: RepairContext, finding: Finding) -> None:
     REPOSITORIES["volume"].update_unclaimed(repair.session, finding.subject, status=Status.AVAILABLE.value)
 
 
-def _mark_incomplete(repair: RecordRepair, finding: Finding) -> None:
+def _mark_incomplete(repair: RepairContext, finding: Finding) -> None:
     reason = repair.reason_for(finding)
     REPOSITORIES["cgsnapshot"].update_unclaimed(
         repair.session, finding.subject, status=Status.ERROR.value, reason=reason
     )
 
 
-def _recreate_cgsnapshot(repair: RecordRepair, finding: Finding) -> None:
+def _recreate_cgsnapshot(repair: RepairContext, finding: Finding) -> None:
     row, rows = _row_of(finding), REPOSITORIES["cgsnapshot"]
     if row.group_id is None or row.group_gone:
         raise InvalidState(
@@ -166,7 +166,7 @@ def _recreate_cgsnapshot(repair: RecordRepair, finding: Finding) -> None:
     rows.add(repair.session, {**columns, **shared, **known})
 
 
-def _settle_status(repair: RecordRepair, finding: Finding) -> None:
+def _end_transitional_status(repair: RepairContext, finding: Finding) -> None:
     row = _row_of(finding)
     rest = database_checks.status_without_flow(row)
     REPOSITORIES[row.noun].update_unclaimed(
@@ -174,7 +174,7 @@ def _settle_status(repair: RecordRepair, finding: Finding) -> None:
     )
 
 
-def _release_claim(repair: RecordRepair, finding: Finding) -> None:
+def _release_claim(repair: RepairContext, finding: Finding) -> None:
     row, rows = _row_of(finding), REPOSITORIES[_row_of(finding).noun]
     holder, rest = str(row.claimed_by), database_checks.status_without_flow(row)
     if rest == row.status:
@@ -183,7 +183,7 @@ def _release_claim(repair: RecordRepair, finding: Finding) -> None:
         rows.release_with_status(repair.session, [row.id], holder, rest, repair.reason_for(finding))
 
 
-def _correct_usage(repair: RecordRepair, finding: Finding) -> None:
+def _correct_usage(repair: RepairContext, finding: Finding) -> None:
     project_id, resource = finding.facts["project_id"], finding.facts["resource"]
     usages = usage.read(repair.session, project_id, [resource])
     if finding.code == "quota.usage":
@@ -193,19 +193,19 @@ def _correct_usage(repair: RecordRepair, finding: Finding) -> None:
     usage.write(repair.session, project_id, usages)
 
 
-def _cancel_reservation(repair: RecordRepair, finding: Finding) -> None:
+def _cancel_reservation(repair: RepairContext, finding: Finding) -> None:
     reservations.cancel(repair.session, finding.subject)
 
 
-def _end_attachment(repair: RecordRepair, finding: Finding) -> None:
+def _end_attachment(repair: RepairContext, finding: Finding) -> None:
     attachments.delete(repair.session, finding.subject)
 
 
-def _end_transfer(repair: RecordRepair, finding: Finding) -> None:
+def _end_transfer(repair: RepairContext, finding: Finding) -> None:
     transfers.close(repair.session, finding.subject)
 
 
-def _charge(repair: RecordRepair, row: Row, times: int, size: int) -> None:
+def _charge_or_refund_quota(repair: RepairContext, row: Row, times: int, size: int) -> None:
     """Charge or release (``times`` 1 or -1) a resource of this size, even above the limit."""
     if not row.consumes_quota:
         return
@@ -222,14 +222,14 @@ def _row_of(finding: Finding) -> Row:
 
 
 _BACKEND_CODES = frozenset({"volume.missing", "snapshot.missing", "volume.larger"})
-_REPAIRS: dict[str, Callable[[RecordRepair, Finding], None]] = {
+_REPAIRS: dict[str, Callable[[RepairContext, Finding], None]] = {
     "volume.missing": _mark_missing,
     "snapshot.missing": _mark_missing,
     "volume.larger": _record_actual_size,
     "volume.unoffered": _end_waiting_for_transfer,
     "cgsnapshot.incomplete": _mark_incomplete,
     "snapshot.cgsnapshot_gone": _recreate_cgsnapshot,
-    "status.passing": _settle_status,
+    "status.passing": _end_transitional_status,
     "claim.left": _release_claim,
     "quota.usage": _correct_usage,
     "quota.reserved": _correct_usage,

@@ -11,8 +11,13 @@ from cgflow.drivers.contract.cut_evidence import CutLevel
 from cgflow.errors import Busy, InvalidState, NotFound
 from cgflow.quota import deltas
 from cgflow.status import Status, Trait, statuses_with
-from flows.consistencygroup.accept import groups_created_from
-from flows.consistencygroup.preconditions import check_ready, living_members, lock_group, required_cut_level
+from flows.consistencygroup.accept import groups_being_created_from
+from flows.consistencygroup.preconditions import (
+    check_can_be_cut,
+    existing_members,
+    lock_group,
+    required_cut_level,
+)
 from flows.runtime import Accepted, Runtime, accepting, new_id
 
 DELETABLE = statuses_with("cgsnapshot", Trait.DELETABLE)
@@ -34,8 +39,8 @@ def create(
     with accepting(runtime, context) as acceptance:
         session = acceptance.session
         group = lock_group(session, consistencygroup_id, context)
-        volumes = living_members(session, group.id)
-        check_ready(
+        volumes = existing_members(session, group.id)
+        check_can_be_cut(
             session,
             group,
             volumes,
@@ -44,7 +49,7 @@ def create(
         required = required_cut_level(session, group, len(volumes), level)
         members = [{"volume_id": member.id, "snapshot_id": new_id()} for member in volumes]
         cgsnapshot_id = new_id()
-        accepted = acceptance.flow(
+        accepted = acceptance.record_flow(
             "cgsnapshot.create",
             resource=("cgsnapshot", cgsnapshot_id),
             group_id=group.id,
@@ -64,7 +69,7 @@ def create(
         acceptance.claim("consistencygroup")
         cgsnapshot.REPOSITORY.add(
             session,
-            acceptance.new(
+            acceptance.new_resource_columns(
                 id=cgsnapshot_id,
                 name=name,
                 description=description,
@@ -87,7 +92,7 @@ def delete(runtime: Runtime, context: RequestContext, cgsnapshot_id: str) -> Acc
                 "Invalid cgsnapshot: Cgsnapshot status must be available or error, "
                 f"but current status is: {found.status}."
             )
-        for clone in groups_created_from(session, found.id):
+        for clone in groups_being_created_from(session, found.id):
             raise Busy(
                 f"Invalid cgsnapshot: Cgsnapshot {found.id} is the source of a group that is being created. "
                 + consistencygroup.REPOSITORY.busy_message(session, clone.id, clone.claimed_by)
@@ -96,7 +101,7 @@ def delete(runtime: Runtime, context: RequestContext, cgsnapshot_id: str) -> Acc
         _check_group_unclaimed(session, group)
         snapshots = snapshot.of_cgsnapshot(session, found.id)
         members = [{"volume_id": one.volume_id, "snapshot_id": one.id} for one in snapshots]
-        accepted = acceptance.flow(
+        accepted = acceptance.record_flow(
             "cgsnapshot.delete",
             resource=("cgsnapshot", found.id),
             group_id=group.id,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from taskflow.flow import Flow
 from taskflow.patterns import linear_flow
 
-from flows.segments import Member, for_each_member, forward_only
+from flows.subflows import Member, for_each_member, forward_only
 from flows.tasks import claim, driver, placement, record
 
 

@@ -13,8 +13,13 @@ from cgflow.db.repositories import cgsnapshot, consistencygroup, group_type, sna
 from cgflow.errors import Busy, InvalidInput, InvalidState
 from cgflow.quota import deltas
 from cgflow.status import Status, Trait, statuses_with
-from flows.availability_zones import check_zone
-from flows.consistencygroup.preconditions import check_ready, living_members, lock_group, required_cut_level
+from flows.availability_zones import resolve_zone
+from flows.consistencygroup.preconditions import (
+    check_can_be_cut,
+    existing_members,
+    lock_group,
+    required_cut_level,
+)
 from flows.runtime import Acceptance, Accepted, Runtime, accepting, new_id
 
 DELETABLE = statuses_with("consistencygroup", Trait.DELETABLE)
@@ -47,9 +52,9 @@ def create(
             )
         found_type = _lock_supported_group_type(session, context, kind or BUILT_IN)
         types = volume_type.find_many(session, volume_types, context)
-        zone = check_zone(session, runtime.settings, availability_zone, types)
+        zone = resolve_zone(session, runtime.settings, availability_zone, types)
         group_id = new_id()
-        accepted = acceptance.flow(
+        accepted = acceptance.record_flow(
             "consistencygroup.create",
             resource=("consistencygroup", group_id),
             group_id=group_id,
@@ -61,7 +66,7 @@ def create(
         consistencygroup.add(
             session,
             [found.id for found in types],
-            **acceptance.new(
+            **acceptance.new_resource_columns(
                 id=group_id,
                 name=name,
                 description=description,
@@ -96,9 +101,9 @@ def create_from(
         )
     with accepting(runtime, context) as acceptance:
         if cgsnapshot_id:
-            return _from_cgsnapshot(acceptance, cgsnapshot_id, labels)
+            return _accept_clone_of_cgsnapshot(acceptance, cgsnapshot_id, labels)
         if source_cgid:
-            return _from_group(acceptance, source_cgid, labels)
+            return _accept_clone_of_group(acceptance, source_cgid, labels)
     raise InvalidInput(
         "Either 'cgsnapshot_id' or 'source_cgid' must be provided to create consistency group "
         f"{name} from source.",
@@ -119,7 +124,7 @@ def delete(
         members = volume.members_of(session, group.id)
         _check_deletable(session, group, members, force, flag)
         shape = {"members": [{"volume_id": member.id} for member in members], "is_placed": bool(group.host)}
-        accepted = acceptance.flow(
+        accepted = acceptance.record_flow(
             "consistencygroup.delete",
             resource=("consistencygroup", group.id),
             group_id=group.id,
@@ -136,7 +141,7 @@ def delete(
     return accepted
 
 
-def groups_created_from(session: Session, cgsnapshot_id: str) -> list[records.ConsistencyGroup]:
+def groups_being_created_from(session: Session, cgsnapshot_id: str) -> list[records.ConsistencyGroup]:
     """Return the groups being created from a cgsnapshot, also those whose rollback has left something."""
     found = consistencygroup.groups_created_from(session, cgsnapshot_id)
     return [
@@ -158,7 +163,9 @@ def _lock_supported_group_type(session: Session, context: RequestContext, wanted
     return found
 
 
-def _from_cgsnapshot(acceptance: Acceptance, cgsnapshot_id: str, labels: dict[str, str | None]) -> Accepted:
+def _accept_clone_of_cgsnapshot(
+    acceptance: Acceptance, cgsnapshot_id: str, labels: dict[str, str | None]
+) -> Accepted:
     session = acceptance.session
     source = cgsnapshot.lock(session, cgsnapshot_id, acceptance.context.scope)
     if source.status is not Status.AVAILABLE:
@@ -204,11 +211,13 @@ def _from_cgsnapshot(acceptance: Acceptance, cgsnapshot_id: str, labels: dict[st
     )
 
 
-def _from_group(acceptance: Acceptance, source_cgid: str, labels: dict[str, str | None]) -> Accepted:
+def _accept_clone_of_group(
+    acceptance: Acceptance, source_cgid: str, labels: dict[str, str | None]
+) -> Accepted:
     session = acceptance.session
     source = consistencygroup.lock(session, source_cgid, acceptance.context.scope)
-    sources = living_members(session, source.id)
-    check_ready(
+    sources = existing_members(session, source.id)
+    check_can_be_cut(
         session,
         source,
         sources,
@@ -250,7 +259,7 @@ def _accept_clone(
     types = [one["volume_type_id"] for one in symbols["copied"].values() if one["volume_type_id"]]
     volume_type.find_many(acceptance.session, [*source.volume_type_ids, *types], acceptance.context)
     group_id = new_id()
-    accepted = acceptance.flow(
+    accepted = acceptance.record_flow(
         operation,
         resource=("consistencygroup", group_id),
         group_id=group_id,
@@ -267,7 +276,7 @@ def _accept_clone(
     consistencygroup.add(
         acceptance.session,
         list(source.volume_type_ids),
-        **acceptance.new(
+        **acceptance.new_resource_columns(
             id=group_id,
             availability_zone=source.availability_zone,
             group_type_id=source.group_type_id,

@@ -13,10 +13,15 @@ from cgflow.db.repositories import cgsnapshot, consistencygroup, snapshot, volum
 from cgflow.errors import Busy, InvalidInput, InvalidState, NotFound
 from cgflow.quota import deltas
 from cgflow.status import Status, Trait, statuses_with
-from flows.consistencygroup.preconditions import check_ready, living_members, lock_group, required_cut_level
+from flows.consistencygroup.preconditions import (
+    check_can_be_cut,
+    existing_members,
+    lock_group,
+    required_cut_level,
+)
 from flows.revert_target import check_revert_target
 from flows.runtime import Acceptance, Accepted, Runtime, accepting, new_id
-from flows.tasks.driver import as_source
+from flows.tasks.driver import snapshot_as_symbol
 
 ADDABLE = statuses_with("volume", Trait.USABLE)
 # Failed volumes can be removed too, because they may prevent cuts of the group.
@@ -60,8 +65,8 @@ def update(
             raise Busy(
                 consistencygroup.REPOSITORY.busy_message(acceptance.session, group.id, group.claimed_by)
             )
-        moving = _volumes_to_add(acceptance.session, group, add_volumes)
-        moving += _volumes_to_remove(acceptance.session, group, remove_volumes)
+        moving = _lock_volumes_to_add(acceptance.session, group, add_volumes)
+        moving += _lock_volumes_to_remove(acceptance.session, group, remove_volumes)
         if moving:
             return _accept_moves(acceptance, group, moving, changes)
         if not changes:
@@ -90,34 +95,36 @@ def revert(
     with accepting(runtime, context) as acceptance:
         session = acceptance.session
         group = lock_group(session, group_id, context)
-        volumes = living_members(session, group.id)
-        check_ready(
+        volumes = existing_members(session, group.id)
+        check_can_be_cut(
             session,
             group,
             volumes,
             empty=f"Invalid ConsistencyGroup: Consistency group {group.id} is empty. Nothing is restored.",
         )
-        _check_unused(volumes)
-        target = _lock_cgsnapshot(session, group, cgsnapshot_id, context)
+        _check_members_unused(volumes)
+        target = _lock_cgsnapshot_to_restore(session, group, cgsnapshot_id, context)
         snapshots = snapshot.of_cgsnapshot(session, target.id)
         for one in snapshots:
             check_revert_target(session, "snapshot", one, restored="group")
-        _check_members(target, volumes, snapshots)
+        _check_same_members(target, volumes, snapshots)
         safety_members: list[dict[str, str]] = []
         symbols: dict[str, Any] = {}
         cut_id = new_id()
         if safety is not None:
             safety_members = [{"volume_id": one.id, "snapshot_id": new_id()} for one in volumes]
-            symbols = _safety_symbols(session, context, group, volumes, safety_members, cut_id, safety)
+            symbols = _safety_cgsnapshot_symbols(
+                session, context, group, volumes, safety_members, cut_id, safety
+            )
         sources = {"cgsnapshot": [target.id], "snapshot": [one.id for one in snapshots]}
-        accepted = acceptance.flow(
+        accepted = acceptance.record_flow(
             "consistencygroup.revert",
             resource=("consistencygroup", group.id),
             group_id=group.id,
             shape={"members": safety_members},
             symbols={
                 "host": group.host,
-                "sources": [as_source(one.spec()) for one in snapshots],
+                "sources": [snapshot_as_symbol(one.spec()) for one in snapshots],
                 **symbols,
             },
             claims={
@@ -145,7 +152,7 @@ def _accept_moves(
     changes: dict[str, str],
 ) -> Accepted:
     ids = [one.id for one in moving]
-    accepted = acceptance.flow(
+    accepted = acceptance.record_flow(
         "consistencygroup.update",
         resource=("consistencygroup", group.id),
         group_id=group.id,
@@ -153,7 +160,7 @@ def _accept_moves(
         shape={"members": [{"volume_id": one.id} for one in moving if one.host is not None]},
         symbols={
             "host": group.host,
-            "moves": {one.id: _move(group, one) for one in moving},
+            "moves": {one.id: _move_symbol(group, one) for one in moving},
             "changes": changes,
             "former": {key: getattr(group, key) for key in changes},
         },
@@ -170,7 +177,7 @@ def _accept_moves(
     return accepted
 
 
-def _move(group: records.ConsistencyGroup, one: records.Volume) -> dict[str, Any]:
+def _move_symbol(group: records.ConsistencyGroup, one: records.Volume) -> dict[str, Any]:
     target = None if one.consistencygroup_id == group.id else group.id
     return {"from": one.consistencygroup_id, "to": target, "size": one.size}
 
@@ -190,21 +197,23 @@ def _check_disjoint(add_volumes: list[str], remove_volumes: list[str]) -> None:
         )
 
 
-def _volumes_to_add(
+def _lock_volumes_to_add(
     session: Session, group: records.ConsistencyGroup, ids: list[str]
 ) -> list[records.Volume]:
     """Return the volumes that become members, without those that are members already."""
-    found = [_lock_volume(session, group, "add", id_) for id_ in ids]
+    found = [_lock_volume_to_move(session, group, "add", id_) for id_ in ids]
     new = [one for one in found if one.consistencygroup_id != group.id]
     for one in new:
-        refusal = _refusal_to_add(session, group, one)
+        refusal = _reason_against_adding(session, group, one)
         if refusal is not None:
-            raise _refusal(group, "add", one.id, refusal)
-        _check_unclaimed(session, one)
+            raise _membership_error(group, "add", one.id, refusal)
+        _check_volume_unclaimed(session, one)
     return new
 
 
-def _refusal_to_add(session: Session, group: records.ConsistencyGroup, one: records.Volume) -> str | None:
+def _reason_against_adding(
+    session: Session, group: records.ConsistencyGroup, one: records.Volume
+) -> str | None:
     if one.consistencygroup_id is not None:
         return f"it is already in consistency group {one.consistencygroup_id}. Remove it from there first."
     if one.volume_type_id is None:
@@ -219,29 +228,29 @@ def _refusal_to_add(session: Session, group: records.ConsistencyGroup, one: reco
     return None
 
 
-def _volumes_to_remove(
+def _lock_volumes_to_remove(
     session: Session, group: records.ConsistencyGroup, ids: list[str]
 ) -> list[records.Volume]:
-    found = [_lock_volume(session, group, "remove", id_) for id_ in ids]
+    found = [_lock_volume_to_move(session, group, "remove", id_) for id_ in ids]
     for one in found:
         if one.consistencygroup_id != group.id:
-            raise _refusal(group, "remove", one.id, "it is not in the group.")
+            raise _membership_error(group, "remove", one.id, "it is not in the group.")
         if one.status not in REMOVABLE:
-            raise _refusal(group, "remove", one.id, _invalid_state_reason(one, REMOVABLE))
+            raise _membership_error(group, "remove", one.id, _invalid_state_reason(one, REMOVABLE))
         parts = [part for part in snapshot.of_volumes(session, [one.id]) if part.cgsnapshot_id is not None]
         if parts:
-            raise _refusal(
+            raise _membership_error(
                 group,
                 "remove",
                 one.id,
                 f"cgsnapshot {parts[0].cgsnapshot_id} contains a snapshot of it. "
                 "Delete the cgsnapshots that contain it first.",
             )
-        _check_unclaimed(session, one)
+        _check_volume_unclaimed(session, one)
     return found
 
 
-def _lock_volume(
+def _lock_volume_to_move(
     session: Session, group: records.ConsistencyGroup, verb: str, volume_id: str
 ) -> records.Volume:
     try:
@@ -249,10 +258,10 @@ def _lock_volume(
         return volume.lock(session, volume_id, group.project_id)
     except NotFound:
         refusal = "volume cannot be found." if verb == "add" else "it is not in the group."
-        raise _refusal(group, verb, volume_id, refusal) from None
+        raise _membership_error(group, verb, volume_id, refusal) from None
 
 
-def _check_unclaimed(session: Session, one: records.Volume) -> None:
+def _check_volume_unclaimed(session: Session, one: records.Volume) -> None:
     if one.claimed_by is not None:
         raise Busy(volume.REPOSITORY.busy_message(session, one.id, one.claimed_by))
 
@@ -262,7 +271,7 @@ def _invalid_state_reason(one: records.Volume, valid: tuple[Status, ...]) -> str
     return f"volume is in an invalid state: {one.status}. Valid states are: ({states})."
 
 
-def _refusal(group: records.ConsistencyGroup, verb: str, volume_id: str, why: str) -> InvalidInput:
+def _membership_error(group: records.ConsistencyGroup, verb: str, volume_id: str, why: str) -> InvalidInput:
     preposition = "to" if verb == "add" else "from"
     return InvalidInput(
         f"Invalid volume: Cannot {verb} volume {volume_id} {preposition} consistency group {group.id} "
@@ -271,7 +280,7 @@ def _refusal(group: records.ConsistencyGroup, verb: str, volume_id: str, why: st
     )
 
 
-def _safety_symbols(
+def _safety_cgsnapshot_symbols(
     session: Session,
     context: RequestContext,
     group: records.ConsistencyGroup,
@@ -297,7 +306,7 @@ def _safety_symbols(
     }
 
 
-def _lock_cgsnapshot(
+def _lock_cgsnapshot_to_restore(
     session: Session, group: records.ConsistencyGroup, cgsnapshot_id: str, context: RequestContext
 ) -> records.Cgsnapshot:
     try:
@@ -314,7 +323,7 @@ def _lock_cgsnapshot(
     return target
 
 
-def _check_unused(volumes: list[records.Volume]) -> None:
+def _check_members_unused(volumes: list[records.Volume]) -> None:
     for one in volumes:
         if one.attachments or one.status is not Status.AVAILABLE:
             raise InvalidState(
@@ -323,7 +332,7 @@ def _check_unused(volumes: list[records.Volume]) -> None:
             )
 
 
-def _check_members(
+def _check_same_members(
     target: records.Cgsnapshot, volumes: list[records.Volume], snapshots: list[records.Snapshot]
 ) -> None:
     """Raise InvalidState unless the group's members are exactly those of the cgsnapshot."""

@@ -13,12 +13,12 @@ from cgflow.scheduler.cut_level import PERMISSION, lowest_allowed
 from cgflow.status import Status, Trait, is_rolled_back, statuses_with
 
 
-def living_members(session: Session, group_id: str) -> list[records.Volume]:
+def existing_members(session: Session, group_id: str) -> list[records.Volume]:
     """Return the members that exist. A member whose creation was rolled back has only a record."""
-    return [member for member in volume.members_of(session, group_id) if not _was_rolled_back(member)]
+    return [member for member in volume.members_of(session, group_id) if not _is_member_rolled_back(member)]
 
 
-def check_ready(
+def check_can_be_cut(
     session: Session, group: records.ConsistencyGroup, members: list[records.Volume], *, empty: str
 ) -> None:
     """Check that a group can be cut: it is available and unclaimed, it has members, and all are usable.
@@ -68,7 +68,7 @@ def required_cut_level(
     types = [volume_type.get(session, id_) for id_ in group.volume_type_ids]
     allowed = lowest_allowed(found.extra_specs for found in types)
     wanted = allowed if asked is None else highest_level(allowed, asked)
-    found = _backend(session, group)
+    found = _find_backend_of_group(session, group)
     if found is None:
         return wanted
     level = reported_level(found.report)
@@ -89,12 +89,12 @@ def required_cut_level(
     return wanted
 
 
-def _backend(session: Session, group: records.ConsistencyGroup) -> records.Backend | None:
+def _find_backend_of_group(session: Session, group: records.ConsistencyGroup) -> records.Backend | None:
     try:
         return backend.get(session, group.host or "")
     except NotFound:
         return None
 
 
-def _was_rolled_back(member: records.Volume) -> bool:
+def _is_member_rolled_back(member: records.Volume) -> bool:
     return member.status is Status.ERROR and is_rolled_back("volume", consumes_quota=member.consumes_quota)

@@ -34,11 +34,11 @@ def create(
     with accepting(runtime, context) as acceptance:
         session = acceptance.session
         found = volume.lock(session, volume_id, context.scope)
-        _check_ready(session, found, force=force)
+        _check_volume_can_be_snapshotted(session, found, force=force)
         require_unclaimed_group(session, found)
         snapshot_id = new_id()
         member = {"volume_id": found.id, "snapshot_id": snapshot_id}
-        accepted = acceptance.flow(
+        accepted = acceptance.record_flow(
             "snapshot.create",
             resource=("snapshot", snapshot_id),
             group_id=found.consistencygroup_id,
@@ -51,7 +51,7 @@ def create(
             ),
         )
         acceptance.claim("volume")
-        columns = acceptance.new(
+        columns = acceptance.new_resource_columns(
             id=snapshot_id,
             name=name,
             description=description,
@@ -82,7 +82,7 @@ def delete(runtime: Runtime, context: RequestContext, snapshot_id: str, *, force
         volumes = volume.REPOSITORY.list_where(session, volume.REPOSITORY.model.id == found.volume_id)
         for one in volumes:
             require_unclaimed_group(session, one)
-        accepted = acceptance.flow(
+        accepted = acceptance.record_flow(
             "snapshot.delete",
             resource=("snapshot", found.id),
             group_id=found.group_id,
@@ -98,7 +98,7 @@ def delete(runtime: Runtime, context: RequestContext, snapshot_id: str, *, force
     return accepted
 
 
-def _check_ready(session: Session, found: records.Volume, *, force: bool) -> None:
+def _check_volume_can_be_snapshotted(session: Session, found: records.Volume, *, force: bool) -> None:
     if found.claimed_by is not None and found.status in statuses_with("volume", Trait.USABLE):
         raise Busy(volume.REPOSITORY.busy_message(session, found.id, found.claimed_by))
     if found.status is Status.IN_USE and force:

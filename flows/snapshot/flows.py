@@ -5,7 +5,7 @@ from __future__ import annotations
 from taskflow.flow import Flow
 from taskflow.patterns import linear_flow
 
-from flows.segments import Member, forward_only
+from flows.subflows import Member, forward_only
 from flows.tasks import claim, driver, placement, record
 
 

@@ -17,7 +17,7 @@ from cgflow.errors import InvalidState
 from cgflow.status import Status
 from flows.driver_calls import call_with_retry, verify_restore
 from flows.tasks.claim import Claim, Claims, Failures, release_claims
-from flows.tasks.driver import Drivers, Source, group_driver
+from flows.tasks.driver import Drivers, Source, group_snapshot_driver
 from flows.tasks.record import CommitRecord
 from flows.tasks.restore import restoring_driver
 
@@ -90,7 +90,7 @@ class Unexport(Task):
         self, drivers: Drivers, host: str, resource_id: str, group_id: str | None, volume_id: str, cut_id: str
     ) -> None:
         spec = SnapshotSpec(resource_id, volume_id, cut_id, group_id)
-        call_with_retry(group_driver(drivers, host).unexport_snapshot, spec)
+        call_with_retry(group_snapshot_driver(drivers, host).unexport_snapshot, spec)
 
 
 class EndRestore(Task):

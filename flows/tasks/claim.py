@@ -180,7 +180,7 @@ class ClaimForDelete(Claim):
         **_: object,
     ) -> None:
         reason = reason_from_failures(flow_failures.values())
-        remaining = _inventory(drivers, host, group_id)
+        remaining = _read_complete_inventory(drivers, host, group_id)
         with database.write() as session:
             messages.record(session, flow_id, messages.UNDONE, reason)
             for noun in deleting:
@@ -202,7 +202,7 @@ def delete_and_refund(session: Session, settings: Settings, flow_id: str, noun: 
     rows.soft_delete(session, ids, flow_id)
 
 
-def _inventory(
+def _read_complete_inventory(
     drivers: Mapping[str, StorageDriver], host: str | None, group_id: str | None
 ) -> Inventory | None:
     if host is None:

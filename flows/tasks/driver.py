@@ -40,7 +40,7 @@ SLICE_S = 1.0
 """Length in seconds of one driver call. A stop of the service waits at most about this long."""
 
 
-def group_driver(drivers: Drivers, host: str) -> GroupSnapshots:
+def group_snapshot_driver(drivers: Drivers, host: str) -> GroupSnapshots:
     """Return the backend's driver, which must support group snapshots. Raises: FinalDriverError."""
     driver = drivers[host]
     if not isinstance(driver, GroupSnapshots):
@@ -64,7 +64,7 @@ def compacting_driver(drivers: Drivers, host: str) -> SupportsCompaction:
     return driver
 
 
-def as_source(snapshot: SnapshotSpec) -> dict[str, str | None]:
+def snapshot_as_symbol(snapshot: SnapshotSpec) -> dict[str, str | None]:
     """Return a snapshot as a JSON value that can be a symbol of a flow."""
     return {
         "id": snapshot.id,
@@ -215,7 +215,7 @@ class DeleteOrphans(Task):
             # The snapshot's volume is unknown, so try each: no such snapshot of a volume is success.
             for volume_id in sizes:
                 spec = SnapshotSpec(snapshot_id, volume_id, "", group_id)
-                group_driver(drivers, host).delete_snapshot(spec)
+                group_snapshot_driver(drivers, host).delete_snapshot(spec)
 
 
 class ExtendVolume(Task):
@@ -229,12 +229,12 @@ class ExtendVolume(Task):
     def execute(
         self, drivers: Drivers, host: str, resource_id: str, size: int, new_size: int, group_id: str | None
     ) -> None:
-        _resize(drivers[host], VolumeSpec(resource_id, size, group_id), new_size)
+        _resize_volume(drivers[host], VolumeSpec(resource_id, size, group_id), new_size)
 
     def revert(
         self, drivers: Drivers, host: str, resource_id: str, size: int, group_id: str | None, **_: object
     ) -> None:
-        _resize(drivers[host], VolumeSpec(resource_id, size, group_id), size, is_undo=True)
+        _resize_volume(drivers[host], VolumeSpec(resource_id, size, group_id), size, is_undo=True)
 
 
 class CompactVolume(Task):
@@ -270,7 +270,7 @@ class MemberSnapshotTask(Task):
         **_: object,
     ) -> None:
         spec = SnapshotSpec(snapshot_id, volume_id, resource_id, group_id)
-        _delete_snapshot(group_driver(drivers, host), spec)
+        _delete_snapshot(group_snapshot_driver(drivers, host), spec)
 
 
 class PrepareSnapshot(MemberSnapshotTask):
@@ -282,7 +282,7 @@ class PrepareSnapshot(MemberSnapshotTask):
         self, drivers: Drivers, host: str, group_id: str, resource_id: str, volume_id: str, snapshot_id: str
     ) -> None:
         spec = SnapshotSpec(snapshot_id, volume_id, resource_id, group_id)
-        call_with_retry(group_driver(drivers, host).prepare, spec)
+        call_with_retry(group_snapshot_driver(drivers, host).prepare, spec)
 
 
 class CutMembers(Task):
@@ -298,7 +298,7 @@ class CutMembers(Task):
         self, drivers: Drivers, host: str, group_id: str, resource_id: str, members: list[dict[str, str]]
     ) -> dict[str, Any]:
         specs = _snapshot_specs(group_id, resource_id, members)
-        return call_with_retry(group_driver(drivers, host).cut, resource_id, group_id, specs)
+        return call_with_retry(group_snapshot_driver(drivers, host).cut, resource_id, group_id, specs)
 
     def revert(
         self,
@@ -309,7 +309,7 @@ class CutMembers(Task):
         members: list[dict[str, str]],
         **_: object,
     ) -> None:
-        driver = group_driver(drivers, host)
+        driver = group_snapshot_driver(drivers, host)
         for spec in _snapshot_specs(group_id, resource_id, members):
             call_with_retry(driver.delete_snapshot, spec)
 
@@ -344,7 +344,7 @@ class VerifySnapshot(MemberSnapshotTask):
         self, drivers: Drivers, host: str, group_id: str, resource_id: str, volume_id: str, snapshot_id: str
     ) -> dict[str, Any]:
         spec = SnapshotSpec(snapshot_id, volume_id, resource_id, group_id)
-        return call_with_retry(group_driver(drivers, host).snapshot, spec)
+        return call_with_retry(group_snapshot_driver(drivers, host).snapshot, spec)
 
 
 class DeleteSnapshot(Task):
@@ -359,7 +359,7 @@ class DeleteSnapshot(Task):
         self, drivers: Drivers, host: str, group_id: str, resource_id: str, volume_id: str, snapshot_id: str
     ) -> None:
         spec = SnapshotSpec(snapshot_id, volume_id, resource_id, group_id)
-        _delete_snapshot(group_driver(drivers, host), spec)
+        _delete_snapshot(group_snapshot_driver(drivers, host), spec)
 
 
 class DeleteVolumeSnapshot(DeleteSnapshot):
@@ -388,6 +388,8 @@ def _delete_snapshot(driver: GroupSnapshots, snapshot: SnapshotSpec) -> None:
     verify_no_snapshot(driver, snapshot)
 
 
-def _resize(driver: StorageDriver, volume: VolumeSpec, size_gib: int, *, is_undo: bool = False) -> None:
+def _resize_volume(
+    driver: StorageDriver, volume: VolumeSpec, size_gib: int, *, is_undo: bool = False
+) -> None:
     call_with_retry(driver.extend_volume, volume, size_gib)
     verify_volume(driver, volume, size_gib, is_undo=is_undo)

@@ -34,7 +34,7 @@ class MoveVolume(Task):
         self, drivers: Mapping[str, StorageDriver], host: str, group_id: str, volume_id: str, moves: Moves
     ) -> None:
         move = moves[volume_id]
-        _move(drivers, host, group_id, VolumeSpec(volume_id, move["size"], move["from"]), move["to"])
+        _move_volume(drivers, host, group_id, VolumeSpec(volume_id, move["size"], move["from"]), move["to"])
 
     def revert(
         self,
@@ -48,7 +48,7 @@ class MoveVolume(Task):
         move = moves[volume_id]
         if isinstance(drivers[host], Regrouping):
             spec = VolumeSpec(volume_id, move["size"], move["to"])
-            _move(drivers, host, group_id, spec, move["from"], is_undo=True)
+            _move_volume(drivers, host, group_id, spec, move["from"], is_undo=True)
         else:  # A driver without this ability has moved nothing.
             unmoved = VolumeSpec(volume_id, move["size"], move["from"])
             verify_member(drivers[host], group_id, unmoved, is_undo=True)
@@ -76,7 +76,7 @@ class CommitMembership(CommitRecord):
             release_claims(session, flow_id, claims)
 
 
-def _move(
+def _move_volume(
     drivers: Mapping[str, StorageDriver],
     host: str,
     group_id: str,

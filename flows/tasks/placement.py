@@ -24,7 +24,7 @@ from cgflow.records import Backend
 from cgflow.scheduler.cut_level import required_capabilities
 from cgflow.scheduler.placement import Placement
 from cgflow.scheduler.request import PlacementRequest
-from flows.backend_reports import refresh
+from flows.backend_reports import refresh_stale_reports
 
 LOG = logging.getLogger(__name__)
 
@@ -52,9 +52,9 @@ class ScheduleGroup(Task):
         volume_type_ids: list[str],
         availability_zone: str,
     ) -> str:
-        refresh(database, settings, drivers, placement)
+        refresh_stale_reports(database, settings, drivers, placement)
         with database.write() as session:
-            requests = _requests(session, resource_id, volume_type_ids, 0, availability_zone)
+            requests = _placement_requests(session, resource_id, volume_type_ids, 0, availability_zone)
             try:
                 choice = placement.for_group(backend.all(session), requests, availability_zone)
             except NoValidBackend as refusal:
@@ -94,11 +94,11 @@ class CheckGroupClone(Task):
     ) -> str | None:
         size = sum(columns["size"] for columns in copied.values())
         with database.write() as session:
-            (untyped,) = _requests(session, resource_id, [], size, None)
+            (untyped,) = _placement_requests(session, resource_id, [], size, None)
             request = replace(
                 untyped,
                 kind="consistency group",
-                extra_specs=required_capabilities(_required_level(level), len(copied)),
+                extra_specs=required_capabilities(_parse_required_level(level), len(copied)),
             )
             found = [one for one in backend.all(session) if one.name == host]
             placement.for_volume(found, request)
@@ -134,9 +134,9 @@ class ScheduleVolume(Task):
         group_host: str | None,
         allowed_hosts: list[str] | None = None,
     ) -> str:
-        refresh(database, settings, drivers, placement, group_host)
+        refresh_stale_reports(database, settings, drivers, placement, group_host)
         with database.write() as session:
-            (request,) = _requests(session, resource_id, volume_type_ids, size, availability_zone)
+            (request,) = _placement_requests(session, resource_id, volume_type_ids, size, availability_zone)
             candidates = [
                 one
                 for one in backend.all(session)
@@ -175,7 +175,9 @@ class CheckCgsnapshot(Task):
         level: str | None = None,
     ) -> str | None:
         found = _refreshed_backend(database, settings, drivers, placement, host)
-        placement.for_snapshots(found, "cgsnapshot", resource_id, sizes, clock.now(), _required_level(level))
+        placement.for_snapshots(
+            found, "cgsnapshot", resource_id, sizes, clock.now(), _parse_required_level(level)
+        )
         return None if found is None else reported_level(found.report)
 
 
@@ -225,7 +227,7 @@ class CheckExtend(Task):
     ) -> None:
         found = _refreshed_backend(database, settings, drivers, placement, host)
         with database.read() as session:
-            (request,) = _requests(session, resource_id, volume_type_ids, new_size - size, None)
+            (request,) = _placement_requests(session, resource_id, volume_type_ids, new_size - size, None)
         placement.for_volume([found] if found else [], replace(request, is_new=False))
 
 
@@ -251,11 +253,11 @@ class CheckRetype(Task):
     ) -> None:
         found = _refreshed_backend(database, settings, drivers, placement, host)
         with database.read() as session:
-            (request,) = _requests(session, resource_id, volume_type_ids, 0, availability_zone)
+            (request,) = _placement_requests(session, resource_id, volume_type_ids, 0, availability_zone)
         placement.for_volume([found] if found else [], request)
 
 
-def _required_level(level: str | None) -> CutLevel:
+def _parse_required_level(level: str | None) -> CutLevel:
     """Return the level that a flow demands; ``crash`` for flows accepted before levels existed."""
     return CutLevel.CRASH if level is None else CutLevel(level)
 
@@ -264,12 +266,12 @@ def _refreshed_backend(
     database: Database, settings: Settings, drivers: Drivers, placement: Placement, host: str
 ) -> Backend | None:
     """Return a backend with a report that is not too old; None if the backend is unknown."""
-    refresh(database, settings, drivers, placement, host)
+    refresh_stale_reports(database, settings, drivers, placement, host)
     with database.read() as session:
         return next((one for one in backend.all(session) if one.name == host), None)
 
 
-def _requests(
+def _placement_requests(
     session: Session, resource_id: str, type_ids: list[str], size: int, zone: str | None
 ) -> list[PlacementRequest]:
     """Return one request for each volume type, or one without a type if there is none."""

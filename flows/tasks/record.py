@@ -36,14 +36,16 @@ class CreateSnapshots(Task):
         self, database: Database, flow_id: str, resource_id: str, members: list[dict[str, str]]
     ) -> None:
         with database.write() as session:
-            add_snapshots(session, flow_id, resource_id, members)
+            add_missing_snapshot_rows(session, flow_id, resource_id, members)
 
     def revert(self, database: Database, flow_id: str, members: list[dict[str, str]], **_: object) -> None:
         with database.write() as session:
             snapshot.REPOSITORY.soft_delete(session, [member["snapshot_id"] for member in members], flow_id)
 
 
-def add_snapshots(session: Session, flow_id: str, cgsnapshot_id: str, members: list[dict[str, str]]) -> None:
+def add_missing_snapshot_rows(
+    session: Session, flow_id: str, cgsnapshot_id: str, members: list[dict[str, str]]
+) -> None:
     """Add the rows of a cgsnapshot's snapshots that do not exist yet."""
     parent = cgsnapshot.get(session, cgsnapshot_id, None)
     existing = {row.id for row in snapshot.of_cgsnapshot(session, cgsnapshot_id)}

@@ -34,7 +34,7 @@ class Restore(Task):
     def execute(
         self, drivers: Drivers, host: str, flow_id: str, group_id: str | None, sources: list[Source]
     ) -> None:
-        call_with_retry(restoring_driver(drivers, host).restore, flow_id, _specs(sources))
+        call_with_retry(restoring_driver(drivers, host).restore, flow_id, _snapshot_specs(sources))
         verify_restore(drivers[host], flow_id, group_id, kept=True)
 
     def revert(
@@ -47,7 +47,7 @@ class Restore(Task):
         **_: Any,
     ) -> None:
         if isinstance(driver := drivers[host], Restoring):  # A driver without this has changed nothing.
-            call_with_retry(driver.undo_restore, flow_id, _specs(sources))
+            call_with_retry(driver.undo_restore, flow_id, _snapshot_specs(sources))
         verify_restore(drivers[host], flow_id, group_id, kept=False)
 
 
@@ -84,7 +84,7 @@ class FinishRestore(Task):
     def execute(
         self, drivers: Drivers, host: str, flow_id: str, group_id: str | None, sources: list[Source]
     ) -> None:
-        call_with_retry(restoring_driver(drivers, host).finish_restore, flow_id, _specs(sources))
+        call_with_retry(restoring_driver(drivers, host).finish_restore, flow_id, _snapshot_specs(sources))
         verify_restore(drivers[host], flow_id, group_id, kept=False)
 
 
@@ -103,5 +103,5 @@ class SettleGroup(Task):
             release_claims(session, flow_id, claims)
 
 
-def _specs(sources: list[Source]) -> list[SnapshotSpec]:
+def _snapshot_specs(sources: list[Source]) -> list[SnapshotSpec]:
     return [SnapshotSpec(**source) for source in sources]  # type: ignore[arg-type]

@@ -18,10 +18,10 @@ from cgflow.engine.task import Task
 from cgflow.quota import reservations
 from cgflow.status import Status
 from flows.tasks.driver import CutGroup, Drivers, MemberSnapshotTask, PrepareSnapshot, VerifySnapshot
-from flows.tasks.record import add_snapshots
+from flows.tasks.record import add_missing_snapshot_rows
 
 
-def is_kept(database: Database, cut_id: str) -> bool:
+def is_safety_cgsnapshot_kept(database: Database, cut_id: str) -> bool:
     """Return whether a safety cgsnapshot has become an ordinary one, which no undo removes."""
     rows = cgsnapshot.REPOSITORY
     with database.read() as session:
@@ -56,12 +56,12 @@ class CreateSafetyRecords(Task):
                     "created_at": clock.now(),
                 }
                 rows.add(session, {**safety, **state})
-            add_snapshots(session, flow_id, cut_id, members)
+            add_missing_snapshot_rows(session, flow_id, cut_id, members)
 
     def revert(
         self, database: Database, flow_id: str, cut_id: str, members: list[dict[str, str]], **_: object
     ) -> None:
-        if is_kept(database, cut_id):
+        if is_safety_cgsnapshot_kept(database, cut_id):
             return
         with database.write() as session:
             snapshot.REPOSITORY.soft_delete(session, [member["snapshot_id"] for member in members], flow_id)
@@ -85,7 +85,7 @@ class SafetySnapshotTask(MemberSnapshotTask):
         snapshot_id: str,
         **_: object,
     ) -> None:
-        if not is_kept(database, resource_id):
+        if not is_safety_cgsnapshot_kept(database, resource_id):
             super().revert(drivers, host, group_id, resource_id, volume_id, snapshot_id)
 
 
@@ -109,7 +109,7 @@ class CutSafetyCgsnapshot(CutGroup):
         members: list[dict[str, str]],
         **_: object,
     ) -> None:
-        if not is_kept(database, resource_id):
+        if not is_safety_cgsnapshot_kept(database, resource_id):
             super().revert(drivers, host, group_id, resource_id, members)
 
 

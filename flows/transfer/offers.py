@@ -18,7 +18,7 @@ from cgflow.errors import Busy, InvalidInput, InvalidState
 from cgflow.quota import reservations
 from cgflow.quota.deltas import charges_by_project
 from cgflow.status import Status
-from flows.attachment.preconditions import lock_unclaimed
+from flows.attachment.preconditions import lock_unclaimed_volume
 from flows.runtime import Runtime, new_id
 
 
@@ -31,7 +31,7 @@ def create(
     """
     key, salt, transfer_id = secrets.token_hex(16), secrets.token_hex(16), new_id()
     with runtime.database.write() as session:
-        volume = lock_unclaimed(session, context, volume_id)
+        volume = lock_unclaimed_volume(session, context, volume_id)
         if volume.status is not Status.AVAILABLE:
             raise InvalidState(
                 f"Invalid volume: status must be available to be transferred, but it is {volume.status}."
@@ -55,7 +55,7 @@ def create(
             name=name,
             project_id=volume.project_id,
             salt=salt,
-            key_hash=_hash(key, salt),
+            key_hash=_hash_auth_key(key, salt),
             no_snapshots=no_snapshots,
         )
         volumes.REPOSITORY.update_unclaimed(session, volume.id, status=Status.AWAITING_TRANSFER.value)
@@ -79,7 +79,7 @@ def accept(runtime: Runtime, context: RequestContext, transfer_id: str, *, auth_
     """
     with runtime.database.write() as session:
         transfer = transfers.get(session, transfer_id, None)
-        if not hmac.compare_digest(_hash(auth_key, transfer.salt), transfer.key_hash):
+        if not hmac.compare_digest(_hash_auth_key(auth_key, transfer.salt), transfer.key_hash):
             raise InvalidInput(
                 f"Invalid auth key: Attempt to transfer {transfer_id} with invalid auth key.", "auth_key"
             )
@@ -90,7 +90,7 @@ def accept(runtime: Runtime, context: RequestContext, transfer_id: str, *, auth_
                 f"does not belong to project {transfer.project_id}, which offered it. Ask for another offer."
             )
         dependent = _transferable_snapshots(session, volume)
-        _check_types(session, context, volume, dependent)
+        _check_type_access(session, context, volume, dependent)
         charges = charges_by_project(
             [volume, *dependent], no_snapshot_gb_quota=runtime.settings.no_snapshot_gb_quota
         )
@@ -130,7 +130,7 @@ def _transferable_snapshots(session: Session, volume: records.Volume) -> list[re
     return found
 
 
-def _check_types(
+def _check_type_access(
     session: Session, context: RequestContext, volume: records.Volume, dependent: list[records.Snapshot]
 ) -> None:
     """Raise InvalidState if the project may not use the type of the volume or of one of its snapshots.
@@ -148,5 +148,5 @@ def _check_types(
         )
 
 
-def _hash(key: str, salt: str) -> str:
+def _hash_auth_key(key: str, salt: str) -> str:
     return hashlib.scrypt(key.encode(), salt=salt.encode(), n=2**12, r=8, p=1).hex()

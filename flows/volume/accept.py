@@ -14,7 +14,7 @@ from cgflow.db.repositories import consistencygroup, snapshot, volume, volume_ty
 from cgflow.errors import Busy, InvalidInput, InvalidState, NotFound, NoValidBackend
 from cgflow.quota import deltas, limits
 from cgflow.status import Status, Trait, statuses_with
-from flows.availability_zones import check_zone
+from flows.availability_zones import resolve_zone
 from flows.runtime import Acceptance, Accepted, Runtime, accepting, new_id
 from flows.volume import source as sources
 from flows.volume.preconditions import check_size_limits, check_status
@@ -48,13 +48,13 @@ def create(
     with accepting(runtime, context) as acceptance:
         session = acceptance.session
         group = _lock_group(session, consistencygroup_id, context) if consistencygroup_id else None
-        source = sources.find(session, context, snapshot_id, source_volid)
-        size = sources.size_of(size, source)
+        source = sources.find_source(session, context, snapshot_id, source_volid)
+        size = sources.size_of_new_volume(size, source)
         limits.check_volume_size(session, context.project_id, size)
-        kind = _find_type(acceptance, volume_type or source.volume_type_id, group)
+        kind = _find_volume_type(acceptance, volume_type or source.volume_type_id, group)
         check_size_limits(kind, size, "size")
         wanted = group.availability_zone if group else availability_zone
-        zone = check_zone(session, runtime.settings, wanted, [kind] if kind else [])
+        zone = resolve_zone(session, runtime.settings, wanted, [kind] if kind else [])
         required_host = _required_host(group, source)
         allowed = allowed_hosts(session, context, scheduler_hints)
         if allowed is not None and required_host is not None and required_host not in allowed:
@@ -62,7 +62,7 @@ def create(
                 f"The volume must be on backend {required_host}, which the scheduler hints exclude."
             )
         volume_id = new_id()
-        accepted = acceptance.flow(
+        accepted = acceptance.record_flow(
             source.operation,
             resource=("volume", volume_id),
             group_id=group.id if group else None,
@@ -80,7 +80,7 @@ def create(
         )
         for noun, ids in source.claims.items():
             acceptance.claim(noun, ids=ids)
-        columns = acceptance.new(
+        columns = acceptance.new_resource_columns(
             id=volume_id,
             name=name,
             description=description,
@@ -121,14 +121,14 @@ def delete(
         if found.attachments:
             raise InvalidState("Invalid volume: Volume is still attached. Detach it first.")
         snapshots = _dependent_snapshots(session, found, cascade=cascade)
-        accepted = acceptance.flow(
+        accepted = acceptance.record_flow(
             "volume.delete",
             resource=("volume", found.id),
             group_id=found.consistencygroup_id,
             shape={
                 "is_placed": found.host is not None,
                 # Only snapshots that exist have to be removed from the backend.
-                "copies": [_member(one) for one in snapshots if not snapshot.was_rolled_back(one)],
+                "copies": [_snapshot_member(one) for one in snapshots if not snapshot.was_rolled_back(one)],
             },
             symbols={"host": found.host, "size": found.size, "deleting": ["snapshot", "volume"]},
             claims={"snapshot": [one.id for one in snapshots], "volume": [found.id]},
@@ -168,7 +168,7 @@ def _dependent_snapshots(session: Session, found: records.Volume, *, cascade: bo
     return snapshots
 
 
-def _member(of: records.Snapshot) -> dict[str, str]:
+def _snapshot_member(of: records.Snapshot) -> dict[str, str]:
     return {"volume_id": of.volume_id, "snapshot_id": of.id, "resource_id": of.id}
 
 
@@ -187,7 +187,7 @@ def _lock_group(session: Session, group_id: str, context: RequestContext) -> rec
     return group
 
 
-def _find_type(
+def _find_volume_type(
     acceptance: Acceptance, wanted: str | None, group: records.ConsistencyGroup | None
 ) -> records.VolumeType | None:
     if group is not None and wanted is None:

@@ -10,10 +10,10 @@ from cgflow.db.repositories import snapshot, volume, volume_type
 from cgflow.errors import InvalidInput, InvalidState
 from cgflow.quota import deltas, limits
 from cgflow.status import Status, Trait, statuses_with
-from flows.availability_zones import check_zone
+from flows.availability_zones import resolve_zone
 from flows.revert_target import check_revert_target
 from flows.runtime import Accepted, Runtime, accepting
-from flows.tasks.driver import as_source
+from flows.tasks.driver import snapshot_as_symbol
 from flows.volume.preconditions import check_size_limits, check_status, refuse_member, require_unclaimed_group
 
 
@@ -41,7 +41,7 @@ def extend(
         if found.volume_type_id is not None:
             check_size_limits(volume_type.get(session, found.volume_type_id), new_size, "new_size")
         require_unclaimed_group(session, found)
-        accepted = acceptance.flow(
+        accepted = acceptance.record_flow(
             "volume.extend",
             resource=("volume", found.id),
             group_id=found.consistencygroup_id,
@@ -70,7 +70,7 @@ def retype(runtime: Runtime, context: RequestContext, volume_id: str, *, new_typ
         refuse_member(found, "Remove it from the group first.")
         check_status(session, found, (Status.AVAILABLE,), "retyped")
         kind = volume_type.find(session, new_type, context)
-        check_zone(session, runtime.settings, found.availability_zone, [kind])
+        resolve_zone(session, runtime.settings, found.availability_zone, [kind])
         if kind.id == found.volume_type_id:
             raise InvalidInput(
                 f"Invalid volume type: Volume {found.id} has type {kind.name} already.",
@@ -79,7 +79,7 @@ def retype(runtime: Runtime, context: RequestContext, volume_id: str, *, new_typ
         check_size_limits(kind, found.size, "new_type")
         taken = deltas.for_volume(found.size, kind.name)
         given_back = deltas.negate(deltas.for_volume(found.size, found.volume_type_name))
-        accepted = acceptance.flow(
+        accepted = acceptance.record_flow(
             "volume.retype",
             resource=("volume", found.id),
             group_id=None,
@@ -112,12 +112,12 @@ def revert(runtime: Runtime, context: RequestContext, volume_id: str, *, snapsho
         check_status(session, found, (Status.AVAILABLE,), "reverted")
         _check_snapshot_of_volume(found, chosen)
         check_revert_target(session, "snapshot", chosen, restored="volume")
-        accepted = acceptance.flow(
+        accepted = acceptance.record_flow(
             "volume.revert",
             resource=("volume", found.id),
             group_id=found.consistencygroup_id,
             shape={},
-            symbols={"host": found.host, "sources": [as_source(chosen.spec())]},
+            symbols={"host": found.host, "sources": [snapshot_as_symbol(chosen.spec())]},
             claims={"volume": [found.id], "snapshot": [chosen.id]},
         )
         acceptance.claim("volume", Status.REVERTING)
@@ -136,7 +136,7 @@ def refuse_migration(runtime: Runtime, context: RequestContext, volume_id: str) 
     )
 
 
-def refuse_upload(runtime: Runtime, context: RequestContext, volume_id: str) -> NoReturn:
+def refuse_upload_to_image(runtime: Runtime, context: RequestContext, volume_id: str) -> NoReturn:
     """Refuse to create an image from a volume: there is no image service. Raises: NotFound, InvalidState."""
     _refuse_without_images(
         runtime,
@@ -146,7 +146,7 @@ def refuse_upload(runtime: Runtime, context: RequestContext, volume_id: str) -> 
     )
 
 
-def refuse_image(runtime: Runtime, context: RequestContext, volume_id: str) -> NoReturn:
+def refuse_reimage(runtime: Runtime, context: RequestContext, volume_id: str) -> NoReturn:
     """Refuse to write an image into a volume: there is no image service. Raises: NotFound, InvalidState."""
     _refuse_without_images(
         runtime,

@@ -10,7 +10,7 @@ from taskflow.flow import Flow
 from taskflow.patterns import linear_flow
 
 from cgflow.engine.task import Task
-from flows.segments import Member, for_each_member, forward_only
+from flows.subflows import Member, for_each_member, forward_only
 from flows.tasks import claim, driver, placement, record, restore
 
 

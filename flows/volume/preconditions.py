@@ -51,7 +51,7 @@ def check_size_limits(volume_type: records.VolumeType | None, size: int, field: 
     """Check a size in GiB against the limits of a volume type. Raises: InvalidInput, naming the field."""
     if volume_type is None:
         return
-    smallest, largest = (_limit(volume_type, key) for key in (MIN_SIZE, MAX_SIZE))
+    smallest, largest = (_size_limit_of_type(volume_type, key) for key in (MIN_SIZE, MAX_SIZE))
     if smallest is not None and size < smallest:
         raise InvalidInput(
             f"Invalid input received: Specified volume size of '{size}' is less than the minimum required "
@@ -66,7 +66,7 @@ def check_size_limits(volume_type: records.VolumeType | None, size: int, field: 
         )
 
 
-def _limit(volume_type: records.VolumeType, key: str) -> int | None:
+def _size_limit_of_type(volume_type: records.VolumeType, key: str) -> int | None:
     text = volume_type.extra_specs.get(key)
     if not text:
         return None

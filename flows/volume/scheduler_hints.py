@@ -37,7 +37,10 @@ def allowed_hosts(session: Session, context: RequestContext, hints: Mapping[str,
     Raises: NoValidBackend, if no backend meets all hints; InvalidInput, if a hint is malformed or
     cannot be met.
     """
-    same_ids, different_ids = _ids(hints, "same_host"), _ids(hints, "different_host")
+    same_ids, different_ids = (
+        _parse_volume_ids(hints, "same_host"),
+        _parse_volume_ids(hints, "different_host"),
+    )
     query = _parse_query(hints["query"]) if hints.get("query") else None
     if hints.get("local_to_instance") is not None:
         raise InvalidInput(
@@ -53,14 +56,14 @@ def allowed_hosts(session: Session, context: RequestContext, hints: Mapping[str,
         for one in backend.all(session)
         if (not same_ids or one.name in same)
         and one.name not in different
-        and (not query or bool(_evaluate(query, facts_of(one))))
+        and (not query or bool(_evaluate_term(query, facts_of(one))))
     ]
     if not found:
         raise NoValidBackend(f"No backend meets the scheduler hints: {json.dumps(hints)[:255]}.")
     return found
 
 
-def _ids(hints: Mapping[str, Any], name: str) -> list[str]:
+def _parse_volume_ids(hints: Mapping[str, Any], name: str) -> list[str]:
     """Return the distinct ids of the volumes that a hint names, one id or a list of ids."""
     value = hints.get(name, [])
     ids = [value] if isinstance(value, str) else value
@@ -95,24 +98,24 @@ def _parse_query(query: object) -> list[object]:
     try:
         terms = json.loads(query) if isinstance(query, str) else query
     except (ValueError, RecursionError):
-        raise _malformed_query() from None
+        raise _malformed_query_error() from None
     if not isinstance(terms, list):
-        raise _malformed_query()
+        raise _malformed_query_error()
     return terms
 
 
-def _evaluate(term: object, facts: Mapping[str, object], depth: int = _MAX_DEPTH) -> Any:
+def _evaluate_term(term: object, facts: Mapping[str, object], depth: int = _MAX_DEPTH) -> Any:
     """Return the value of a query such as ``["<", "$free_capacity_gb", 10]`` for a backend."""
     if isinstance(term, str) and term.startswith("$"):
         return facts.get(term[1:].removeprefix("capabilities."))
     if not isinstance(term, list):
         return term
     if not depth or not term or not isinstance(term[0], str):
-        raise _malformed_query()
-    return _apply(term[0], [_evaluate(one, facts, depth - 1) for one in term[1:]])
+        raise _malformed_query_error()
+    return _apply_operator(term[0], [_evaluate_term(one, facts, depth - 1) for one in term[1:]])
 
 
-def _apply(word: str, values: Sequence[Any]) -> bool:
+def _apply_operator(word: str, values: Sequence[Any]) -> bool:
     if word in ("and", "or"):
         return all(values) if word == "and" else any(values)
     if word == "not":
@@ -120,7 +123,7 @@ def _apply(word: str, values: Sequence[Any]) -> bool:
     if word == "in":
         return len(values) > 1 and values[0] in values[1:]
     if word not in _COMPARISONS:
-        raise _malformed_query()
+        raise _malformed_query_error()
     try:
         # The first value is compared with each of the others.
         return len(values) > 1 and all(_COMPARISONS[word](values[0], other) for other in values[1:])
@@ -128,7 +131,7 @@ def _apply(word: str, values: Sequence[Any]) -> bool:
         return False
 
 
-def _malformed_query() -> InvalidInput:
+def _malformed_query_error() -> InvalidInput:
     return InvalidInput(
         'The scheduler hint query cannot be read. Write one such as [">=", "$free_capacity_gb", 10], '
         "with =, <, >, <=, >=, in, not, and, or.",

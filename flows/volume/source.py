@@ -13,7 +13,7 @@ from cgflow.drivers.contract import SnapshotSpec
 from cgflow.errors import Busy, InvalidInput, InvalidState
 from cgflow.status import Status, Trait, statuses_with
 from flows.runtime import new_id
-from flows.tasks.driver import as_source
+from flows.tasks.driver import snapshot_as_symbol
 from flows.volume.preconditions import require_unclaimed_group
 
 
@@ -35,20 +35,20 @@ class Source:
     volume_type_id: str | None = None
 
 
-def find(
+def find_source(
     session: Session, context: RequestContext, snapshot_id: str | None, source_volid: str | None
 ) -> Source:
     """Return the source that a request names. Raises: InvalidInput, NotFound, InvalidState, Busy."""
     if snapshot_id is not None and source_volid is not None:
         raise InvalidInput("Invalid input received: Name a snapshot_id or a source_volid, not both.")
     if snapshot_id is not None:
-        return _from_snapshot(session, snapshot.lock(session, snapshot_id, context.scope))
+        return _source_from_snapshot(session, snapshot.lock(session, snapshot_id, context.scope))
     if source_volid is not None:
-        return _from_volume(session, volume.lock(session, source_volid, context.scope))
+        return _source_from_volume(session, volume.lock(session, source_volid, context.scope))
     return Source()
 
 
-def size_of(requested: int | None, source: Source) -> int:
+def size_of_new_volume(requested: int | None, source: Source) -> int:
     """Return the size of the new volume in GiB; by default, the source's size. Raises: InvalidInput."""
     size = requested if requested is not None else source.size
     if size is None:
@@ -62,7 +62,7 @@ def size_of(requested: int | None, source: Source) -> int:
     return size
 
 
-def _from_snapshot(session: Session, found: records.Snapshot) -> Source:
+def _source_from_snapshot(session: Session, found: records.Snapshot) -> Source:
     if found.claimed_by is not None:
         raise Busy(snapshot.REPOSITORY.busy_message(session, found.id, found.claimed_by))
     if found.status is not Status.AVAILABLE:
@@ -72,7 +72,7 @@ def _from_snapshot(session: Session, found: records.Snapshot) -> Source:
         )
     return Source(
         operation="volume.create_from_snapshot",
-        symbols={"source": as_source(found.spec())},
+        symbols={"source": snapshot_as_symbol(found.spec())},
         claims={"snapshot": [found.id]},
         columns={"snapshot_id": found.id, **_inherited_columns(volume.get(session, found.volume_id, None))},
         size=found.size,
@@ -81,7 +81,7 @@ def _from_snapshot(session: Session, found: records.Snapshot) -> Source:
     )
 
 
-def _from_volume(session: Session, found: records.Volume) -> Source:
+def _source_from_volume(session: Session, found: records.Volume) -> Source:
     if found.claimed_by is not None:
         raise Busy(volume.REPOSITORY.busy_message(session, found.id, found.claimed_by))
     if found.status not in statuses_with("volume", Trait.USABLE):
@@ -105,7 +105,7 @@ def _from_volume(session: Session, found: records.Volume) -> Source:
         operation="volume.create_from_volume",
         shape={"copy": member},
         symbols={
-            "source": as_source(temporary),
+            "source": snapshot_as_symbol(temporary),
             "members": [{"volume_id": found.id, "snapshot_id": snapshot_id}],
         },
         claims={"volume": [found.id]},

@@ -15,7 +15,7 @@ from cgflow.drivers.memory.driver import MemoryDriver
 from cgflow.errors import ConfigError, InvalidInput
 from cgflow.status import Status
 from flows.audit import repair
-from flows.audit.adopt import Target
+from flows.audit.adopt import AdoptionTarget
 from flows.audit.run import audit
 from flows.runtime import new_id
 from tests.functional.caller import Caller, malformed
@@ -46,7 +46,7 @@ def served(place: Path, database: str) -> Iterator[World]:
 
 
 def adopted(w: World, *wanted: str, volume_type: str | None = "fast") -> list[repair.Repair]:
-    target = Target(INTO.project_id, volume_type)
+    target = AdoptionTarget(INTO.project_id, volume_type)
     return repair.repair(w.runtime, INTO, wanted or ["adopt"], dry_run=False, target=target)[1]
 
 
@@ -84,7 +84,9 @@ NOUNS = ("consistencygroup", "volume", "cgsnapshot", "snapshot")
 def test_what_was_adopted_can_be_used_and_deleted(disk: Path) -> None:
     with served(disk, "empty") as w:
         w.type()
-        repair.repair(w.runtime, CALLER, ["adopt"], dry_run=False, target=Target(CALLER.project_id, "fast"))
+        repair.repair(
+            w.runtime, CALLER, ["adopt"], dry_run=False, target=AdoptionTarget(CALLER.project_id, "fast")
+        )
         [group] = w.all("consistencygroup")
         w.make(w.accept_cgsnapshot(group.id))
         for cgsnapshot in w.all("cgsnapshot"):

@@ -120,7 +120,7 @@ class Scene:
         for _ in range(WAIT_S * 20):
             if self.caller.get(f"/flows/{self.flow_id}").json["flow"]["reason"]:
                 return
-            self.world.runtime.watch.wait(self.flow_id, 9999, 0.05)
+            self.world.runtime.event_signal.wait(self.flow_id, 9999, 0.05)
         raise AssertionError("nobody noted why the flow does not end")
 
     def views(self) -> Views:

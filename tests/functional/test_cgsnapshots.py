@@ -103,7 +103,7 @@ def test_a_level_is_demanded(caller: Caller, group: str, path: str, served: Worl
         assert "level crash is demanded" in message
         assert "cut_level='per-volume'" in message
     finally:
-        served.service.report()
+        served.service.record_reports()
 
 
 @pytest.mark.parametrize("named", [{}, {"consistencygroup_id": None}, {"consistencygroup_id": ""}])

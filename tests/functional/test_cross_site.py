@@ -181,7 +181,7 @@ def test_a_page_cannot_use_a_remembered_password(served: World, tmp_path: Path) 
 
 @pytest.fixture(scope="module")
 def proxied(served: World) -> Flask:
-    return create_app(served.runtime, trusted_proxies=proxies.networks(["127.0.0.1", "192.0.2.0/24"]))
+    return create_app(served.runtime, trusted_proxies=proxies.parse_networks(["127.0.0.1", "192.0.2.0/24"]))
 
 
 FORWARDED = {
@@ -250,7 +250,7 @@ def test_nobody_is_believed_by_default(app: Flask) -> None:
 
 
 def test_networks() -> None:
-    assert proxies.networks(["::1"]) == [ipaddress.ip_network("::1/128")]
+    assert proxies.parse_networks(["::1"]) == [ipaddress.ip_network("::1/128")]
     for wrong in ("localhost", "192.0.2.1/24", ""):
         with pytest.raises(ConfigError, match="trusted_proxies"):
-            proxies.networks([wrong])
+            proxies.parse_networks([wrong])

@@ -13,7 +13,7 @@ from cgflow.db.repositories import consistencygroup, snapshot, volume
 from cgflow.drivers.fault_injection.faulty_driver import Fault, FaultSchedule
 from cgflow.engine import backoff
 from cgflow.status import Status
-from flows.segments import PERSISTENCE_ATTEMPTS
+from flows.subflows import PERSISTENCE_ATTEMPTS
 from tests.functional.caller import Caller, malformed, missing, refused
 from tests.support import content
 from tests.support.world import World

@@ -191,11 +191,11 @@ def test_keys_that_have_run_out_are_forgotten(
             return idempotency.find_response(session, owner, now) is not None
 
     now = clock.now()
-    served.service._delete_expired()
+    served.service._delete_expired_records()
     assert is_kept(now)
     monkeypatch.setattr(idempotency, "DELETE_BATCH", 1)
     monkeypatch.setattr(clock, "now", lambda: now + timedelta(hours=25))
-    served.service._delete_expired()
+    served.service._delete_expired_records()
     assert not is_kept(now)
 
 

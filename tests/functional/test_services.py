@@ -93,7 +93,7 @@ def test_nothing_new_is_placed_on_it_and_what_is_there_goes_on(caller: Caller, s
     group_id, volume_id = caller.group(name), caller.volume()
     caller.member(group_id, name)
     caller.put("/os-services/disable-log-reason", VOLUME | {"disabled_reason": "new disks"})
-    served.service.report()
+    served.service.record_reports()
     try:
         for asked in (
             caller.post("/volumes", {"volume": {"size": 1}}),

@@ -91,7 +91,7 @@ def wait_for_a_note(w: World, accepted: Accepted) -> records.Flow:
         flow = flow_of(w, accepted)
         if flow.reason is not None or flow.state not in UNFINISHED:
             return flow
-        w.runtime.watch.wait(accepted.flow_id, 10_000, 0.05)
+        w.runtime.event_signal.wait(accepted.flow_id, 10_000, 0.05)
     raise AssertionError("nothing was noted on the flow")
 
 
@@ -186,7 +186,7 @@ def test_a_service_that_was_shut_out_does_no_harm_and_says_so(
         let_go(old)
         assert (flow_of(new, old.accepted), new.state()) == before
         # It makes no report, which would mark the backend as down for all.
-        old.world.service.report()
+        old.world.service.record_reports()
         with new.database.read() as session:
             assert backends.get(session, HOST).is_up
         assert f"Session {old.name} was shut out" in caplog.text

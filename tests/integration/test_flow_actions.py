@@ -74,7 +74,7 @@ def test_it_is_retried_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         flow = w.finish(accepted)
         if flow.state is FlowState.ROLLBACK_FAILED:
             assert flow.undo_at is not None
-            w.runtime.watch.wait(accepted.flow_id, _newest(w, accepted), 10)
+            w.runtime.event_signal.wait(accepted.flow_id, _newest(w, accepted), 10)
             flow = w.finish(accepted)
         assert flow.state is FlowState.REVERTED
         assert w.faults() == []

@@ -109,7 +109,7 @@ def test_a_long_outage_is_not_taken_for_a_backend_that_is_down(
                 assert "report failed by order" in str(flow.reason), told
                 assert w.state() == before, told
                 assert reported(w)[0] is False
-                w.service.report()
+                w.service.record_reports()
             else:
                 assert flow.state is FlowState.SUCCESS, told
 
@@ -119,7 +119,7 @@ def test_a_backend_that_is_up_again_is_asked_before_it_is_refused(tmp_path: Path
     with world(tmp_path, FaultyDriver(MemoryDriver(), faults), scheduler=SCHEDULER) as w:
         w.type()
         faults.add_fault(Fault("report", "final"))
-        w.service.report()
+        w.service.record_reports()
         assert reported(w) == (False, "report failed by order (before its effect)")
         hands.move_on(60)
         w.make(w.accept_volume())
@@ -130,7 +130,7 @@ def test_a_report_that_is_fresh_is_believed(tmp_path: Path, hands: Hands) -> Non
     faults = FaultSchedule()
     with world(tmp_path, FaultyDriver(MemoryDriver(), faults), scheduler=SCHEDULER) as w:
         w.type()
-        w.service.report()
+        w.service.record_reports()
         faults.add_fault(Fault("report", "final", times=None))
         hands.move_on(SCHEDULER["service_down_time"] - 1)
         w.make(w.accept_volume())
@@ -143,7 +143,7 @@ def test_a_silent_backend_of_another_process_is_refused(
     driver = MemoryDriver()
     with world(tmp_path, driver, host="there@memory", scheduler=SCHEDULER):
         pass
-    monkeypatch.setattr(service.Service, "report", lambda _: None)
+    monkeypatch.setattr(service.Service, "record_reports", lambda _: None)
     with world(tmp_path, driver, scheduler=SCHEDULER) as w:
         w.type()
         hands.move_on(60)

@@ -9,7 +9,7 @@ from taskflow.task import Task
 
 from cgflow.engine.parallel_engine import Compiler
 from cgflow.engine.point_of_no_return import atom_names_after, find_commit_step
-from flows.catalog import OPERATIONS, define
+from flows.catalog import OPERATIONS, definition_of
 from tests.stories.shapes import SHAPES
 
 OPERATIONS_WITHOUT_TURN = frozenset({"volume.compact"})
@@ -21,7 +21,7 @@ WITH = sorted(OPERATIONS.keys() - OPERATIONS_WITHOUT_TURN)
 @cache
 def graph_of(operation: str) -> Any:
     """Return the execution graph of an operation in its usual shape."""
-    return Compiler(define(operation).build(**SHAPES[operation])).compile().execution_graph
+    return Compiler(definition_of(operation).build(**SHAPES[operation])).compile().execution_graph
 
 
 @cache

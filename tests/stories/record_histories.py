@@ -164,8 +164,8 @@ def _world(recording: Recording, folder: Path) -> Iterator[World]:
     conf.set_override("max_steps", 1, group="engine")
     database = Database(url)
     driver = MemoryDriver()
-    define, pause = flows.service.define, backoff.FIRST_PAUSE_S
-    flows.service.define, backoff.FIRST_PAUSE_S = recording.define, 0
+    define, pause = flows.service.definition_of, backoff.FIRST_PAUSE_S
+    flows.service.definition_of, backoff.FIRST_PAUSE_S = recording.define, 0
     try:
         service = flows.service.Service(conf, database, {HOST: driver})
         service.start()
@@ -174,7 +174,7 @@ def _world(recording: Recording, folder: Path) -> Iterator[World]:
         finally:
             service.stop()
     finally:
-        flows.service.define, backoff.FIRST_PAUSE_S = define, pause
+        flows.service.definition_of, backoff.FIRST_PAUSE_S = define, pause
 
 
 def main() -> None:

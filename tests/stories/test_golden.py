@@ -18,7 +18,7 @@ GOLDEN = Path(__file__).parent / "golden"
 
 
 def rendered(operation: str) -> str:
-    return f"version {OPERATIONS[operation].version}\n{draw.text(operation, SHAPES[operation])}"
+    return f"version {OPERATIONS[operation].version}\n{draw.flow_as_text(operation, SHAPES[operation])}"
 
 
 def test_every_operation_has_a_shape() -> None:
@@ -33,7 +33,7 @@ def test_the_story_is_the_golden_one(operation: str) -> None:
 
 @pytest.mark.parametrize("operation", sorted(OPERATIONS))
 def test_the_graph_names_every_atom(operation: str) -> None:
-    graph = draw.dot(operation, SHAPES[operation])
+    graph = draw.flow_as_dot(operation, SHAPES[operation])
     told = [line.split(" (")[0].split(":")[0].strip() for line in rendered(operation).splitlines()[1:]]
     flows = [line for line in rendered(operation).splitlines() if line.endswith("order)")]
     atoms = [name for name in told if not any(flow.strip().startswith(f"{name} (in") for flow in flows)]

@@ -10,7 +10,7 @@ from cgflow.drivers.fault_injection.faulty_driver import Fault, FaultSchedule, F
 from cgflow.drivers.memory.driver import MemoryDriver
 from cgflow.errors import InvalidState
 from cgflow.status import FlowState
-from flows import flow_actions, segments
+from flows import flow_actions, subflows
 from flows.runtime import Accepted
 from tests.stories.scripts import SCRIPTS
 from tests.support.content import NEW, OLD
@@ -76,7 +76,7 @@ def test_what_is_put_back_for_good_is_not_cancelled(tmp_path: Path, operation: s
 def test_what_cannot_be_finished_is_given_up_and_its_safety_cgsnapshot_survives(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(segments, "PERSISTENCE_ATTEMPTS", 1)
+    monkeypatch.setattr(subflows, "PERSISTENCE_ATTEMPTS", 1)
     with step_faults(monkeypatch) as sabotage, world(tmp_path, MemoryDriver()) as w:
         target = SCRIPTS["consistencygroup.revert"].arrange(w)
         running = [flow.id for flow in w.all("cgsnapshot")]

@@ -20,8 +20,8 @@ from cgflow.engine.point_of_no_return import find_commit_step
 from cgflow.engine.task import Commit
 from cgflow.errors import InvalidState
 from cgflow.status import FlowState
-from flows import draw, flow_actions, segments
-from flows.catalog import OPERATIONS, define
+from flows import draw, flow_actions, subflows
+from flows.catalog import OPERATIONS, definition_of
 from flows.runtime import Accepted
 from tests.stories.points_of_no_return import (
     OPERATIONS_WITHOUT_TURN,
@@ -58,14 +58,14 @@ UNDOABLE = [operation for operation in WITH if not SCRIPTS[operation].forward]
 def test_a_story_has_one_point_of_no_return(operation: str) -> None:
     commits = [node for node in graph_of(operation).nodes if isinstance(node, Commit)]
     assert len(commits) == (0 if operation in OPERATIONS_WITHOUT_TURN else 1)
-    assert define(operation).remedy or operation in OPERATIONS_WITHOUT_TURN
+    assert definition_of(operation).remedy or operation in OPERATIONS_WITHOUT_TURN
     for commit in commits:
         assert "database" in commit.rebind, "its transaction records that it was passed"
 
 
 @pytest.mark.parametrize("operation", WITH)
 def test_nothing_behind_it_can_have_the_flow_undone(operation: str) -> None:
-    story = define(operation).build(**SHAPES[operation])
+    story = definition_of(operation).build(**SHAPES[operation])
     steps = list(_steps(story))
     place = next(number for number, (step, _) in enumerate(steps) if isinstance(step, Commit))
     for step, is_retried in steps[place + 1 :]:
@@ -99,8 +99,12 @@ def _reach(following: Callable[[Any], Any], node: Any) -> set[Any]:
 
 @pytest.mark.parametrize("operation", sorted(OPERATIONS))
 def test_the_drawings_show_it(operation: str) -> None:
-    marked = [line for line in draw.text(operation, SHAPES[operation]).splitlines() if "no return" in line]
-    pointed = [line for line in draw.dot(operation, SHAPES[operation]).splitlines() if "no return" in line]
+    marked = [
+        line for line in draw.flow_as_text(operation, SHAPES[operation]).splitlines() if "no return" in line
+    ]
+    pointed = [
+        line for line in draw.flow_as_dot(operation, SHAPES[operation]).splitlines() if "no return" in line
+    ]
     assert len(marked) == len(pointed) == (0 if operation in OPERATIONS_WITHOUT_TURN else 1)
     for line in (*marked, *pointed):
         assert turning_step(operation) in line
@@ -150,13 +154,13 @@ def test_a_cancel_behind_the_commit_is_refused_and_the_flow_succeeds(
     operation: str, fails: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     window = Window(Point(turning_step(operation), "execute", "after"), fails=fails)
-    monkeypatch.setattr("flows.service.define", window.define)
+    monkeypatch.setattr("flows.service.definition_of", window.define)
     with world(tmp_path, MemoryDriver()) as w:
         target = SCRIPTS[operation].arrange(w)
         before = SCRIPTS[operation].start(w)
         accepted, state, refused = cancelled_in(w, window, operation, target)
         assert refused is not None, "the change is committed"
-        for words in (operation, "committed", define(operation).remedy):
+        for words in (operation, "committed", definition_of(operation).remedy):
             assert words in refused.message
         assert state is FlowState.SUCCESS
         assert SCRIPTS[operation].faults(w, before, target, is_done=True) == []
@@ -169,7 +173,7 @@ def test_a_cancel_before_the_commit_has_it_refused(
     operation: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     window = Window(Point(turning_step(operation), "execute", "before"), fails=False)
-    monkeypatch.setattr("flows.service.define", window.define)
+    monkeypatch.setattr("flows.service.definition_of", window.define)
     with world(tmp_path, MemoryDriver()) as w:
         target = SCRIPTS[operation].arrange(w)
         before = SCRIPTS[operation].start(w)
@@ -282,7 +286,7 @@ def test_a_flow_that_an_earlier_release_turned_round_behind_its_commit_succeeds(
 def test_a_step_behind_it_is_retried_until_it_is_done(
     operation: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(segments, "PERSISTENCE_ATTEMPTS", 2)
+    monkeypatch.setattr(subflows, "PERSISTENCE_ATTEMPTS", 2)
     monkeypatch.setattr(backoff, "FIRST_PAUSE_S", 0)
     graph = graph_of(operation)
     behind = [

@@ -37,7 +37,7 @@ from cgflow.engine import backoff, conductor, outcome
 from cgflow.engine import flow_actions as engine_actions
 from cgflow.errors import InvalidState
 from cgflow.status import UNFINISHED, FlowState
-from flows import flow_actions, segments
+from flows import flow_actions, subflows
 from flows.runtime import Accepted
 from tests.stories.scripts import SCRIPTS
 from tests.support.crashing_history import StoredHistory, history_faults, told
@@ -91,7 +91,7 @@ def opened(job: Job, moments: Moments) -> Iterator[World]:
     folder = Path(job.folder)
     backoff.FIRST_PAUSE_S = 0
     conductor.UNDO_ATTEMPTS = 0
-    segments.PERSISTENCE_ATTEMPTS = 2
+    subflows.PERSISTENCE_ATTEMPTS = 2
     install(moments)
     if job.failing:
         flows.service.define = Broken(job.failing).define  # type: ignore[attr-defined]

@@ -54,7 +54,7 @@ class StepFaults:
 
     def define(self, operation: str) -> Definition:
         """Return the real definition of an operation, with every step wrapped."""
-        real = catalog.define(operation)
+        real = catalog.definition_of(operation)
 
         def build(**shape: object) -> Flow:
             graph = real.build(**shape)
@@ -87,5 +87,5 @@ def step_faults(monkeypatch: pytest.MonkeyPatch) -> Iterator[StepFaults]:
     """Make the steps of every service that is started within fail where requested."""
     sabotage = StepFaults()
     with monkeypatch.context() as patch:
-        patch.setattr(service, "define", sabotage.define)
+        patch.setattr(service, "definition_of", sabotage.define)
         yield sabotage

@@ -23,4 +23,4 @@ def await_end(runtime: Runtime, flow_id: str, timeout_s: float = 60) -> None:
             return
         left_s = deadline - time.monotonic()
         assert left_s > 0, f"flow {flow_id} ({operation}) did not end, it is {state}"
-        runtime.watch.wait(flow_id, seq, min(left_s, 1))
+        runtime.event_signal.wait(flow_id, seq, min(left_s, 1))

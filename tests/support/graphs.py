@@ -18,7 +18,7 @@ from cgflow.engine.conductor import Conductor
 from cgflow.engine.definition import Definition
 from cgflow.engine.task import Task
 from cgflow.status import UNFINISHED
-from flows.segments import for_each_member
+from flows.subflows import for_each_member
 from tests.support.migrated import migrate
 
 

@@ -55,7 +55,7 @@ class Held(StepFaults):
 def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[Held]:
     sabotage = Held()
     with monkeypatch.context() as patch:
-        patch.setattr("flows.service.define", sabotage.define)
+        patch.setattr("flows.service.definition_of", sabotage.define)
         yield sabotage
 
 

@@ -99,7 +99,7 @@ def main(words: str) -> None:
     folder = Path(job.folder)
     logging.basicConfig(filename=folder / "log", level=logging.INFO)
     telling = StoppingSteps(job)
-    flows.service.define = telling.define
+    flows.service.definition_of = telling.define
     flows.service.Conductor = Watched  # type: ignore[misc]
     if job.unfenced:
         writer._drop_fenced_saves = lambda _session, batch: batch

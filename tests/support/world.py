@@ -268,7 +268,7 @@ def until_noted(w: World, flow_id: str) -> str:
             reason = flows.get(session, flow_id, None).reason
         if reason:
             return reason
-        w.runtime.watch.wait(flow_id, 9999, 0.05)
+        w.runtime.event_signal.wait(flow_id, 9999, 0.05)
     raise AssertionError(f"flow {flow_id} says nothing")
 
 

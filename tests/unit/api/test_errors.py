@@ -6,7 +6,7 @@ import pytest
 from flask import Flask
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from api.errors import KEYS, STATUSES, register
+from api.errors import KEYS, STATUSES, register_error_handlers
 from api.versions import HEADER
 from cgflow import errors
 
@@ -15,7 +15,7 @@ def answer_to(
     error: Exception, *, has_extensions: bool = True
 ) -> tuple[int, dict[str, dict[str, object]], dict[str, str]]:
     app = Flask("test")
-    register(app)
+    register_error_handlers(app)
 
     @app.get("/")
     def fail() -> str:

@@ -9,7 +9,7 @@ from cgflow.errors import InvalidInput
 def negotiated(asked: str | None) -> tuple[int, int]:
     headers = {} if asked is None else {versions.HEADER: asked}
     with Flask("test").test_request_context(headers=headers):
-        versions.negotiate()
+        versions.negotiate_microversion()
         chosen: tuple[int, int] = g.microversion
         return chosen
 
@@ -49,5 +49,5 @@ def test_what_names_no_version(asked: str) -> None:
 
 def test_the_document_is_built_on_the_host_that_was_asked() -> None:
     with Flask("test").test_request_context(base_url="https://a.example/"):
-        (version,) = versions.document()["versions"]  # type: ignore[misc]
+        (version,) = versions.version_document()["versions"]  # type: ignore[misc]
     assert {"rel": "self", "href": "https://a.example/v3/"} in version["links"]

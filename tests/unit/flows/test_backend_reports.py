@@ -20,8 +20,8 @@ def test_each_incident_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
     sent: list[Notification] = []
     observer = ReportObserver(Notifier([sent.append]))
     for numbers in ((), (1,), (1,), (1, 2, 3)):
-        observer.observe("h@one", reported(numbers))
-    observer.observe("h@two", reported((1,)))
+        observer.notify_changes("h@one", reported(numbers))
+    observer.notify_changes("h@two", reported((1,)))
     assert [(one.payload["host"], one.payload["reason"]) for one in sent] == [
         ("h@one", "death 1"),
         ("h@one", "death 2"),
@@ -36,7 +36,7 @@ def test_problems_are_logged_when_they_come_and_when_they_go(caplog: pytest.LogC
     caplog.set_level(logging.INFO)
     observer = ReportObserver(Notifier([]))
     for problems in (("a",), ("a",), ("a", "b"), ()):
-        observer.observe("h@one", reported(problems=problems))
+        observer.notify_changes("h@one", reported(problems=problems))
     assert [(record.levelname, record.message.rpartition(": ")[2]) for record in caplog.records] == [
         ("WARNING", "a"),
         ("WARNING", "b"),

@@ -263,7 +263,7 @@ def test_passwords_are_hashed_few_at_a_time(files: Files, monkeypatch: pytest.Mo
         strategy.identify(request("root", "other"), None)
         return bcrypt.checkpw(password, hash_)
 
-    monkeypatch.setattr(http_basic, "_matches", check)
+    monkeypatch.setattr(http_basic, "_password_matches", check)
     for _ in range(2):
         assert strategy.identify(request("ada", "secret"), None).user_id == "ada"
 

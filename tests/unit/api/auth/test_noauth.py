@@ -2,7 +2,7 @@ import pytest
 from werkzeug.test import EnvironBuilder
 from werkzeug.wrappers import Request
 
-from api.auth.identity import checked_id
+from api.auth.identity import validated_id
 from api.auth.noauth import NoAuth
 from cgflow.errors import InvalidInput, Unauthenticated
 
@@ -55,10 +55,10 @@ def test_a_token_is_required(headers: dict[str, str]) -> None:
 @pytest.mark.parametrize("value", ["", " ", "a b", "-a", "a/b", "ä", "a" * 256, "a\n"])
 def test_ids_that_are_none(value: str) -> None:
     with pytest.raises(InvalidInput) as refused:
-        checked_id(value, "project_id")
+        validated_id(value, "project_id")
     assert refused.value.field == "project_id"
 
 
 @pytest.mark.parametrize("value", ["p1", "0" * 32, "a" * 255, "a.b@c:d_e-f"])
 def test_ids(value: str) -> None:
-    assert checked_id(value, "project_id") == value
+    assert validated_id(value, "project_id") == value

@@ -33,9 +33,9 @@ def connect_volume(volume_id: str, details: Details = None) -> Connection:
     """
     with runtime().database.read() as session:
         volume = volumes.get(session, volume_id, caller().scope)
-    _require_reachable("volume", volume)
+    _require_connectable_status("volume", volume)
     driver = _driver_of(volume.host)
-    if _wants_file(details):
+    if _requests_host_file(details):
         found = _require_host_files(driver).serve_file(volume.spec())
     else:
         found = driver.connection(volume.spec())
@@ -49,15 +49,15 @@ def disconnect_volume(volume_id: str, details: Details) -> None:
     """
     with runtime().database.read() as session:
         volume = volumes.get(session, volume_id, caller().scope)
-    if _wants_file(details):
+    if _requests_host_file(details):
         _require_host_files(_driver_of(volume.host)).withdraw_file(volume.spec())
 
 
 def connect_snapshot(snapshot_id: str, details: Details) -> Connection:
     """Export a snapshot for reading and return its connection. Raises: as ``connect_volume``."""
-    snapshot, driver = _read_snapshot(snapshot_id)
-    _require_reachable("snapshot", snapshot)
-    wants_file = _wants_file(details)
+    snapshot, driver = _read_snapshot_and_driver(snapshot_id)
+    _require_connectable_status("snapshot", snapshot)
+    wants_file = _requests_host_file(details)
     files = _require_host_files(driver) if wants_file else None
     found = driver.export_snapshot(snapshot.spec())
     return found if files is None else files.serve_file(snapshot.spec())
@@ -65,11 +65,11 @@ def connect_snapshot(snapshot_id: str, details: Details) -> Connection:
 
 def disconnect_snapshot(snapshot_id: str) -> None:
     """Remove the export of a snapshot, and its file. Raises: as ``connect_volume``."""
-    snapshot, driver = _read_snapshot(snapshot_id)
+    snapshot, driver = _read_snapshot_and_driver(snapshot_id)
     driver.unexport_snapshot(snapshot.spec())
 
 
-def _read_snapshot(snapshot_id: str) -> tuple[records.Snapshot, GroupSnapshots]:
+def _read_snapshot_and_driver(snapshot_id: str) -> tuple[records.Snapshot, GroupSnapshots]:
     with runtime().database.read() as session:
         snapshot = snapshots.get(session, snapshot_id, caller().scope)
         # The volume is read without a scope: it cannot be deleted before its snapshots, so whoever may see
@@ -81,13 +81,13 @@ def _read_snapshot(snapshot_id: str) -> tuple[records.Snapshot, GroupSnapshots]:
     return snapshot, driver
 
 
-def rules_of(rule: str, action: str, details: Details) -> tuple[str, ...]:
+def rules_for_action(rule: str, action: str, details: Details) -> tuple[str, ...]:
     """Return the rules that guard an action: the given one, and that for host files if one is requested."""
-    is_about_files = action in ("connect", "disconnect") and _wants_file(details)
+    is_about_files = action in ("connect", "disconnect") and _requests_host_file(details)
     return (FILE_RULE, rule) if is_about_files else (rule,)
 
 
-def _wants_file(details: Details) -> bool:
+def _requests_host_file(details: Details) -> bool:
     connector = (details or {}).get("connector")
     value = connector.get(FILE, False) if isinstance(connector, Mapping) else False
     if not isinstance(value, bool):
@@ -107,7 +107,7 @@ def _driver_of(host: str | None) -> StorageDriver:
     return runtime().drivers[host]
 
 
-def _require_reachable(resource_type: str, record: records.Resource) -> None:
+def _require_connectable_status(resource_type: str, record: records.Resource) -> None:
     if record.status not in _REACHABLE:
         raise InvalidState(
             f"Invalid {resource_type}: status must be {' or '.join(_REACHABLE)}, but it is {record.status}."
