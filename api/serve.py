@@ -28,7 +28,7 @@ from api.auth.identity import Strategy
 from api.auth.noauth import NoAuth
 from cgflow import backends, config
 from cgflow.db.database import Database
-from cgflow.db.disk_reserve import Reserve
+from cgflow.db.disk_reserve import DiskReserve
 from cgflow.db.upgrade import upgrade
 from cgflow.drivers.fault_injection.faulty_driver import FaultSchedule, wrap_with_faults
 from cgflow.errors import ConfigError
@@ -81,7 +81,7 @@ def serve(
     state = StateDir(state_dir)
     try:
         with StopSignal() as stop:
-            conf = config.load(config_file)
+            conf = config.load_config(config_file)
             auth = create_auth_strategy(conf)
             path = conf.oslo_policy.policy_file
             policy = Policy(Path(path) if path else None)
@@ -119,7 +119,7 @@ def _start_and_serve(
     drills: bool,
     adopt: bool,
 ) -> None:
-    drivers_by_name = backends.make(conf, names, state.path)
+    drivers_by_name = backends.make_drivers(conf, names, state.path)
     if drills:
         faults = FaultSchedule.from_file(state.path / "faults.json")
         drivers_by_name = {name: wrap_with_faults(driver, faults) for name, driver in drivers_by_name.items()}
@@ -130,7 +130,7 @@ def _start_and_serve(
         LOG.info("created a new database: %s", state.path / DATABASE)
     here = socket.gethostname()
     drivers = {f"{here}@{name}": driver for name, driver in drivers_by_name.items()}
-    service = Service(conf, Database(state.database_url, Reserve(state.reserve_path)), drivers)
+    service = Service(conf, Database(state.database_url, DiskReserve(state.reserve_path)), drivers)
 
     try:
         left = service.start(stop.raise_if_set, refuse_unknown=not adopt)

@@ -100,12 +100,12 @@ Transition = tuple[str, str, datetime, int, float | None, str | None, dict[str, 
 
 def fold_transitions(moves: Iterable[Transition]) -> list[AtomState]:
     """Return the state of each step after these transitions, in the order of their first ones."""
-    steps: dict[str, _Progress] = {}
+    steps: dict[str, _AtomProgress] = {}
     # Performance matters: a long flow has thousands of events, which are folded at each request.
     for name, state, at, attempt, duration_ms, conductor, detail in moves:
         step = steps.get(name)
         if step is None:
-            step = steps[name] = _Progress()
+            step = steps[name] = _AtomProgress()
         if conductor is not None and conductor != step.conductor:
             # A conductor that takes a flow over continues the steps that were in progress.
             step.is_taken_over |= step.conductor is not None and step.state in _OPEN
@@ -125,7 +125,7 @@ def transitions_of(events: Iterable[records.FlowEvent]) -> Iterator[Transition]:
             yield (*what, event.conductor, event.detail)
 
 
-def action_of(detail: dict[str, Any] | None) -> dict[str, Any] | None:
+def flow_action_of(detail: dict[str, Any] | None) -> dict[str, Any] | None:
     """Return the flow action, by an operator or the service itself, that an event records, or None.
 
     Keys: ``action``, ``by``, ``reason``; ``request_id`` and ``task`` are missing in older events.
@@ -134,10 +134,10 @@ def action_of(detail: dict[str, Any] | None) -> dict[str, Any] | None:
     return result if isinstance(result, dict) and "action" in result and "by" in result else None
 
 
-def summary(flow: records.Flow, actions: Sequence[dict[str, Any]]) -> str:
+def flow_state_text(flow: records.Flow, actions: Sequence[dict[str, Any]]) -> str:
     """Return the state of a flow as text, and what it waits for."""
     if flow.state is FlowState.RUNNING and flow.committed_at is not None:
-        return _committed(flow)
+        return _committed_text(flow)
     if flow.state in UNFINISHED and flow.reason is not None:
         return "It stands still: its reason says why."
     if flow.state is FlowState.ACCEPTED and flow.cancel_reason is not None:
@@ -149,25 +149,25 @@ def summary(flow: records.Flow, actions: Sequence[dict[str, Any]]) -> str:
     if flow.state is FlowState.RUNNING:
         return "It is running."
     if flow.state is FlowState.REVERTING:
-        return _undoing(actions)
+        return _undoing_text(actions)
     if flow.state is FlowState.ROLLBACK_FAILED:
-        return f"It failed, and undoing it failed too. {waits_for(flow.id, flow.undo_at)}"
+        return f"It failed, and undoing it failed too. {undo_retry_text(flow.id, flow.undo_at)}"
     if flow.state is FlowState.REVERTED:
-        return _undone(flow)
+        return _reverted_text(flow)
     if flow.state is FlowState.ABANDONED:
-        return _abandoned(actions)
+        return _abandoned_text(actions)
     if flow.cancel_reason is not None:
         return "It succeeded: the cancel came after its last step that can be cancelled."
     return "It succeeded."
 
 
-def _committed(flow: records.Flow) -> str:
+def _committed_text(flow: records.Flow) -> str:
     if flow.reason is None:
         return "It is running. Its change is committed, so it is neither cancelled nor undone."
     return "Its change is committed, so it is not undone: what follows fails, and is tried until it is done."
 
 
-def _undoing(actions: Sequence[dict[str, Any]]) -> str:
+def _undoing_text(actions: Sequence[dict[str, Any]]) -> str:
     if actions and actions[-1]["action"] in ("retry", "skip"):
         return f"Undoing it failed, and is tried again: {action_text(actions[-1])}"
     return "A step failed or was cancelled: what was done is being undone."
@@ -183,7 +183,7 @@ def undone_text(operation: str) -> str:
     return "failed, and what is gone stays so" if is_deletion(operation) else "failed and was undone"
 
 
-def _undone(flow: records.Flow) -> str:
+def _reverted_text(flow: records.Flow) -> str:
     if flow.skipped:
         steps = ", ".join(str(one.get("task")) for one in flow.skipped)
         return f"It failed. What was done was undone, except what an operator had skipped: {steps}."
@@ -194,7 +194,7 @@ def _undone(flow: records.Flow) -> str:
     return "It failed. What was done was undone."
 
 
-def _abandoned(actions: Sequence[dict[str, Any]]) -> str:
+def _abandoned_text(actions: Sequence[dict[str, Any]]) -> str:
     given_up = [one for one in actions if one["action"] == "abandon"]
     by = f": {action_text(given_up[-1])}" if given_up else "."
     return f"It failed, undoing it failed too, and it was given up{by}"
@@ -208,7 +208,7 @@ def action_text(done: Mapping[str, Any]) -> str:
     return f"{done['action']}{step} by {done['by']}{request}: {why}"
 
 
-def unrecorded_cancel(flow: records.Flow, actions: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
+def find_unrecorded_cancel(flow: records.Flow, actions: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
     """Return the last cancel request of a flow, if its conductor has not stored the event yet."""
     request = flow.cancel_request
     same = ("cancel", None if request is None else request["request_id"])
@@ -217,15 +217,15 @@ def unrecorded_cancel(flow: records.Flow, actions: Sequence[dict[str, Any]]) -> 
     return dict(request)
 
 
-def held_by(flow_id: str | None, operation: str, undo_at: datetime | None) -> str:
+def held_resource_text(flow_id: str | None, operation: str, undo_at: datetime | None) -> str:
     """Return why a flow whose undo failed holds a resource, and what it waits for."""
     return (
         f"flow {flow_id} ({operation}) failed, undoing it failed too, and it holds this until it is undone. "
-        f"{waits_for(flow_id, undo_at)}"
+        f"{undo_retry_text(flow_id, undo_at)}"
     )
 
 
-def waits_for(flow_id: str | None, undo_at: datetime | None) -> str:
+def undo_retry_text(flow_id: str | None, undo_at: datetime | None) -> str:
     """Return what a flow whose undo failed waits for: an automatic retry at a time, or an administrator."""
     if undo_at is not None:
         return f"The undo is tried again by itself at {clock.iso(undo_at)}."
@@ -235,7 +235,7 @@ def waits_for(flow_id: str | None, undo_at: datetime | None) -> str:
     )
 
 
-class _Progress:
+class _AtomProgress:
     """The state of one step while its events are folded."""
 
     __slots__ = (
@@ -282,18 +282,18 @@ class _Progress:
         )
 
 
-def _running(step: _Progress, at: datetime, _ms: float | None, _detail: dict[str, Any]) -> None:
+def _apply_running(step: _AtomProgress, at: datetime, _ms: float | None, _detail: dict[str, Any]) -> None:
     step.started_at = step.started_at or at
     step.execution, step.result = Execution.RUNNING, None
     step.undo, step.undo_attempts, step.undo_failure = Undo.NOT_CALLED_FOR, 0, None
 
 
-def _success(step: _Progress, _at: datetime, ms: float | None, detail: dict[str, Any]) -> None:
+def _apply_success(step: _AtomProgress, _at: datetime, ms: float | None, detail: dict[str, Any]) -> None:
     step.execution, step.duration_ms = Execution.DONE, ms
     step.result, step.failure = detail.get("result"), None
 
 
-def _failure(step: _Progress, _at: datetime, ms: float | None, detail: dict[str, Any]) -> None:
+def _apply_failure(step: _AtomProgress, _at: datetime, ms: float | None, detail: dict[str, Any]) -> None:
     step.failure, step.duration_ms = detail.get("failure"), ms
     kind = (step.failure or {}).get("type")
     step.execution = _EXECUTIONS.get(str(kind), Execution.FAILED)
@@ -301,29 +301,31 @@ def _failure(step: _Progress, _at: datetime, ms: float | None, detail: dict[str,
         step.duration_ms = None
 
 
-def _reverting(step: _Progress, _at: datetime, _ms: float | None, _detail: dict[str, Any]) -> None:
+def _apply_reverting(step: _AtomProgress, _at: datetime, _ms: float | None, _detail: dict[str, Any]) -> None:
     if step.execution is Execution.RUNNING:
         step.execution = Execution.INTERRUPTED
     step.undo = Undo.UNDOING
     step.undo_attempts += 1
 
 
-def _reverted(step: _Progress, at: datetime, ms: float | None, detail: dict[str, Any]) -> None:
-    action = action_of(detail)
+def _apply_reverted(step: _AtomProgress, at: datetime, ms: float | None, detail: dict[str, Any]) -> None:
+    action = flow_action_of(detail)
     if action is not None:
         # Earlier releases stored a skip as REVERTED.
-        _skipped(step, at, ms, detail)
+        _apply_skipped(step, at, ms, detail)
         return
     step.undo = Undo.NONE if detail.get("result") == NO_UNDO else Undo.UNDONE
     step.undo_duration_ms, step.undo_failure = ms, None
 
 
-def _skipped(step: _Progress, at: datetime, _ms: float | None, detail: dict[str, Any]) -> None:
+def _apply_skipped(step: _AtomProgress, at: datetime, _ms: float | None, detail: dict[str, Any]) -> None:
     step.undo = Undo.SKIPPED
-    step.skipped = {**(action_of(detail) or {}), "at": clock.iso(at)}
+    step.skipped = {**(flow_action_of(detail) or {}), "at": clock.iso(at)}
 
 
-def _revert_failure(step: _Progress, _at: datetime, ms: float | None, detail: dict[str, Any]) -> None:
+def _apply_revert_failure(
+    step: _AtomProgress, _at: datetime, ms: float | None, detail: dict[str, Any]
+) -> None:
     step.undo, step.undo_duration_ms = Undo.FAILED, ms
     step.undo_failure = detail.get("failure")
 
@@ -335,12 +337,12 @@ _EXECUTIONS = {
     "CancelRequested": Execution.CANCELLED,
 }
 
-_APPLY: dict[str, Callable[[_Progress, datetime, float | None, dict[str, Any]], None]] = {
-    "RUNNING": _running,
-    "SUCCESS": _success,
-    "FAILURE": _failure,
-    "REVERTING": _reverting,
-    "REVERTED": _reverted,
-    "REVERT_FAILURE": _revert_failure,
-    SKIPPED: _skipped,
+_APPLY: dict[str, Callable[[_AtomProgress, datetime, float | None, dict[str, Any]], None]] = {
+    "RUNNING": _apply_running,
+    "SUCCESS": _apply_success,
+    "FAILURE": _apply_failure,
+    "REVERTING": _apply_reverting,
+    "REVERTED": _apply_reverted,
+    "REVERT_FAILURE": _apply_revert_failure,
+    SKIPPED: _apply_skipped,
 }

@@ -34,7 +34,7 @@ COMMON: list[cfg.Opt] = [
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
 
 
-def make(conf: cfg.ConfigOpts, names: Sequence[str], state_dir: Path) -> dict[str, StorageDriver]:
+def make_drivers(conf: cfg.ConfigOpts, names: Sequence[str], state_dir: Path) -> dict[str, StorageDriver]:
     """Return a driver for each backend named, not started.
 
     Raises: ConfigError, if there is no name, a driver or an option is unknown, or a required option is not
@@ -45,12 +45,12 @@ def make(conf: cfg.ConfigOpts, names: Sequence[str], state_dir: Path) -> dict[st
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
         raise ConfigError(f"Backend {repeated[0]} is named more than once. Name each backend once.")
-    return {name: _make(conf, name, state_dir) for name in names}
+    return {name: _make_driver(conf, name, state_dir) for name in names}
 
 
-def samples() -> list[tuple[str | None, list[cfg.Opt]]]:
+def sample_options() -> list[tuple[str | None, list[cfg.Opt]]]:
     """Return the options of each driver, in a section with its name, for the sample file."""
-    return [(name, [*COMMON, *_kind(name).options]) for name in _known()]
+    return [(name, [*COMMON, *_load_plugin(name).options]) for name in _installed_drivers()]
 
 
 def known_options(written: Mapping[str, Mapping[str, Sequence[str]]]) -> dict[str, set[str]]:
@@ -61,36 +61,38 @@ def known_options(written: Mapping[str, Mapping[str, Sequence[str]]]) -> dict[st
     names = {
         section: (values.get("driver") or [section])[-1]
         for section, values in written.items()
-        if "driver" in values or section in _known()
+        if "driver" in values or section in _installed_drivers()
     }
     return {
-        section: {option.dest for option in (*COMMON, *_kind(driver).options)}
+        section: {option.dest for option in (*COMMON, *_load_plugin(driver).options)}
         for section, driver in names.items()
-        if driver in _known()
+        if driver in _installed_drivers()
     }
 
 
-def _known() -> list[str]:
+def _installed_drivers() -> list[str]:
     return sorted(ExtensionManager("cgflow.drivers").names())
 
 
-def _kind(name: str) -> DriverPlugin:
+def _load_plugin(name: str) -> DriverPlugin:
     try:
         found: Any = DriverManager("cgflow.drivers", name)
     except NoMatches:
-        raise ConfigError(f"There is no driver {name!r}. Installed drivers: {', '.join(_known())}.") from None
+        raise ConfigError(
+            f"There is no driver {name!r}. Installed drivers: {', '.join(_installed_drivers())}."
+        ) from None
     kind: DriverPlugin = found.driver
     return kind
 
 
-def _make(conf: cfg.ConfigOpts, name: str, state_dir: Path) -> StorageDriver:
+def _make_driver(conf: cfg.ConfigOpts, name: str, state_dir: Path) -> StorageDriver:
     if not _NAME.fullmatch(name):
         raise ConfigError(f"Invalid name of a backend: {name!r}. Use letters, digits and _.- only.")
     conf.register_opts(COMMON, group=name)
-    kind = _kind(conf[name].driver or name)
+    kind = _load_plugin(conf[name].driver or name)
     conf.register_opts(kind.options, group=name)
     known = {option.dest for option in (*COMMON, *kind.options)}
-    written = config_spelling.written(Path(path) for path in conf.config_file or [])
+    written = config_spelling.read_values(Path(path) for path in conf.config_file or [])
     unknown = sorted(written.get(name, {}).keys() - known)
     if unknown:
         raise ConfigError(

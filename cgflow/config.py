@@ -150,16 +150,16 @@ GROUPS: list[tuple[str | None, list[cfg.Opt]]] = [
 
 def list_opts() -> list[tuple[str | None, list[cfg.Opt]]]:
     """Return all options with their groups, for the sample file."""
-    return [*GROUPS, *backends.samples()]
+    return [*GROUPS, *backends.sample_options()]
 
 
-def load(files: Sequence[Path]) -> cfg.ConfigOpts:
+def load_config(files: Sequence[Path]) -> cfg.ConfigOpts:
     """Read the options from configuration files. Raises: ConfigError; oslo_config.cfg.Error."""
     conf = cfg.ConfigOpts()
     for group, options in GROUPS:
         conf.register_opts(options, group=group)
-    written = config_spelling.written(files)
-    known = _known(written)
+    written = config_spelling.read_values(files)
+    known = _known_options(written)
     config_spelling.check_references(written, known)
     config_spelling.check_spelling(written, known)
     conf([], project="cgflow", default_config_files=[str(path) for path in files], default_config_dirs=[])
@@ -170,7 +170,7 @@ def load(files: Sequence[Path]) -> cfg.ConfigOpts:
     return conf
 
 
-def _known(written: Mapping[str, Mapping[str, Sequence[str]]]) -> dict[str, set[str]]:
+def _known_options(written: Mapping[str, Mapping[str, Sequence[str]]]) -> dict[str, set[str]]:
     """Return the known options of each section that is read."""
     known = {group or config_spelling.DEFAULT: {option.dest for option in opts} for group, opts in GROUPS}
     known |= backends.known_options(written)
@@ -218,7 +218,7 @@ class Settings:
         return self.default_availability_zone or self.storage_availability_zone
 
 
-def settings(conf: cfg.ConfigOpts) -> Settings:
+def settings_from_config(conf: cfg.ConfigOpts) -> Settings:
     """Return the settings of operations."""
     return Settings(
         storage_availability_zone=conf.storage_availability_zone,

@@ -34,7 +34,7 @@ _SECURITY = {
 _REFERENCE = re.compile(r"\$\$|\$(?:\{([A-Za-z_][\w.]*)\}|([A-Za-z_][\w.]*))")
 
 
-def written(files: Iterable[Path]) -> dict[str, dict[str, list[str]]]:
+def read_values(files: Iterable[Path]) -> dict[str, dict[str, list[str]]]:
     """Return the values in configuration files, by section and option. Raises: oslo_config.cfg.Error."""
     found: dict[str, dict[str, list[str]]] = {}
     for path in files:
@@ -76,38 +76,40 @@ def check_spelling(values: Mapping[str, Mapping[str, object]], known: Options) -
 
 
 def _report_section(section: str, options: Collection[str], known: Options) -> None:
-    near = _nearest(section, {*known, KEYSTONE})
+    near = _closest_name(section, {*known, KEYSTONE})
     hint = (
         f" Is [{near}] meant?" if near else f" Sections: {', '.join(f'[{name}]' for name in sorted(known))}."
     )
     is_secure = near in (*_SECURITY, KEYSTONE) or any(
         option in names for option in options for names in _SECURITY.values()
     )
-    _report(f"The configuration has a section [{section}] that nothing reads.{hint}", refused=is_secure)
+    _warn_or_refuse(
+        f"The configuration has a section [{section}] that nothing reads.{hint}", refused=is_secure
+    )
 
 
 def _report_option(section: str, option: str, known: Options) -> None:
     place = next((name for name in known if option in known[name] and name != section), None)
-    near = option if place else _nearest(option, known[section])
+    near = option if place else _closest_name(option, known[section])
     if near is None:
-        place = next((name for name in known if _nearest(option, known[name])), None)
-        near = _nearest(option, known[place]) if place else None
+        place = next((name for name in known if _closest_name(option, known[name])), None)
+        near = _closest_name(option, known[place]) if place else None
     place = place or section
     hint = f" Is {near} in [{place}] meant?" if near else ""
     is_secure = section == KEYSTONE or near in _SECURITY.get(place, ())
-    _report(
+    _warn_or_refuse(
         f"The configuration has an option {option} in [{section}] that nothing reads.{hint}",
         refused=is_secure,
     )
 
 
-def _report(message: str, *, refused: bool) -> None:
+def _warn_or_refuse(message: str, *, refused: bool) -> None:
     if refused:
         raise ConfigError(f"{message} The security of the service depends on it: correct or remove it.")
     LOG.warning("%s", message)
 
 
-def _nearest(word: str, known: Collection[str]) -> str | None:
+def _closest_name(word: str, known: Collection[str]) -> str | None:
     by_lower = {name.lower(): name for name in known}
     found = get_close_matches(word.lower(), list(by_lower), 1, 0.75)
     return by_lower[found[0]] if found else None

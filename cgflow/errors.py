@@ -242,10 +242,10 @@ def describe_stored(types: Sequence[str], text: str, trace: str) -> str:
     text = text.strip()
     if text and (_BASE in types or "KeyError" not in names):
         return text if _BASE in types else f"{names[0]}: {text}"
-    return (f"{names[0]}: {text}" if text else f"{names[0]} without a message") + _raised_in(trace)
+    return (f"{names[0]}: {text}" if text else f"{names[0]} without a message") + _location_text(trace)
 
 
-def _raised_in(trace: str) -> str:
+def _location_text(trace: str) -> str:
     locations = list(_LOCATION.finditer(trace))
     if not locations:
         return "."

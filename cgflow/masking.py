@@ -66,26 +66,26 @@ def is_secret(name: str) -> bool:
 
 def mask_json(value: Any) -> Any:
     """Return a copy of a JSON value with every secret masked. Idempotent."""
-    return _masked(value, mask_text)
+    return _mask_values(value, mask_text)
 
 
 def mask_json_by_name(value: Any) -> Any:
     """Return a copy of a JSON value with everything under a secret's name masked, and text unchanged."""
-    return _masked(value, str)
+    return _mask_values(value, str)
 
 
-def _masked(value: Any, words: Callable[[str], str]) -> Any:
+def _mask_values(value: Any, words: Callable[[str], str]) -> Any:
     if isinstance(value, str):
         return words(value)
     if isinstance(value, Mapping):
         return {
             key: MASK
             if isinstance(key, str) and is_secret(key) and under is not None
-            else _masked(under, words)
+            else _mask_values(under, words)
             for key, under in value.items()
         }
     if isinstance(value, list | tuple):
-        return type(value)(_masked(one, words) for one in value)
+        return type(value)(_mask_values(one, words) for one in value)
     return value
 
 
@@ -93,16 +93,16 @@ def mask_text(text: str) -> str:
     """Return text with every secret in it masked."""
     text = _PRIVATE_KEY.sub(MASK, text)
     text = _IN_URL.sub(rf"\1:{MASK}@", text)
-    text = _OPTION.sub(_option, text)
-    return "".join(_named(text))
+    text = _OPTION.sub(_mask_option, text)
+    return "".join(_mask_named_values(text))
 
 
-def _option(found: re.Match[str]) -> str:
+def _mask_option(found: re.Match[str]) -> str:
     dashes, name, space, _ = found.groups()
     return f"{dashes}{name}{space}{MASK}" if is_secret(name) else found.group()
 
 
-def _named(text: str) -> Iterator[str]:
+def _mask_named_values(text: str) -> Iterator[str]:
     """Yield the pieces of a text, with the values of secret names masked."""
     done = 0
     for found in _NAME.finditer(text):

@@ -33,8 +33,8 @@ class Policy:
 
     def __init__(self, path: Path | None = None) -> None:
         """Load the defaults, overridden by the file at ``path``. Raises: ConfigError."""
-        self._changed = None if path is None else ReloadingFile(path, _read, may_become_empty=False)
-        self._default = _enforcer({})
+        self._changed = None if path is None else ReloadingFile(path, _read_enforcer, may_become_empty=False)
+        self._default = _build_enforcer({})
 
     def permits(self, rule: str, target: Mapping[str, object], context: RequestContext) -> bool:
         """Return whether a rule permits a caller to act on a target, given by its fields."""
@@ -55,11 +55,11 @@ class Policy:
         return self.permits(base.ALL_PROJECTS, {}, context)
 
 
-def _read(path: Path) -> policy.Enforcer:
-    return _enforcer(overrides(path))
+def _read_enforcer(path: Path) -> policy.Enforcer:
+    return _build_enforcer(read_overrides(path))
 
 
-def overrides(path: Path) -> dict[str, str]:
+def read_overrides(path: Path) -> dict[str, str]:
     """Return the rules in a policy file. Raises: ConfigError, naming the file and the rule."""
     content = read_yaml(path, "policy file")
     if content is None:
@@ -73,7 +73,7 @@ def overrides(path: Path) -> dict[str, str]:
                 f"The policy file {path} names a rule that does not exist: {name!r}. "
                 "etc/policy.yaml.sample lists those that do."
             )
-        if not isinstance(check, str) or not _is_check(check):
+        if not isinstance(check, str) or not _is_valid_check(check):
             check = check[:255] if isinstance(check, str) else check
             raise ConfigError(
                 f"The policy file {path} has a check for {name} that cannot be understood: {check!r}. "
@@ -82,7 +82,7 @@ def overrides(path: Path) -> dict[str, str]:
     return content
 
 
-def _is_check(check: str) -> bool:
+def _is_valid_check(check: str) -> bool:
     """Return whether a check is valid, and can be evaluated for any target without an error."""
     if len(check) > _MAX_CHECK_LENGTH:
         return False
@@ -90,7 +90,7 @@ def _is_check(check: str) -> bool:
     # oslo.policy parses an invalid part as "!" (nobody), so an invalid check has more of these than its text.
     if str(parsed).count(_NOBODY) > check.count(_NOBODY):
         return False
-    return all(leaf is not None and _can_evaluate(leaf) for leaf in _leaves(parsed, _MAX_DEPTH))
+    return all(leaf is not None and _can_evaluate(leaf) for leaf in _elementary_checks(parsed, _MAX_DEPTH))
 
 
 def _can_evaluate(leaf: Any) -> bool:
@@ -107,17 +107,17 @@ def _can_evaluate(leaf: Any) -> bool:
     return True
 
 
-def _leaves(check: Any, depth: int) -> Iterator[Any]:
+def _elementary_checks(check: Any, depth: int) -> Iterator[Any]:
     """Yield the elementary checks of a check; None in place of one that is nested too deeply."""
     inner = [*getattr(check, "rules", ()), *filter(None, [getattr(check, "rule", None)])]
     if not inner or not depth:
         yield None if inner else check
         return
     for one in inner:
-        yield from _leaves(one, depth - 1)
+        yield from _elementary_checks(one, depth - 1)
 
 
-def _enforcer(changed: Mapping[str, str]) -> policy.Enforcer:
+def _build_enforcer(changed: Mapping[str, str]) -> policy.Enforcer:
     """Return an enforcer of the defaults with these overrides. Raises: ConfigError."""
     texts = {rule.name: rule.check_str for rule in list_rules()} | dict(changed)
     enforcer = policy.Enforcer(cfg.ConfigOpts(), use_conf=False)

@@ -27,8 +27,8 @@ def make_folder(path: Path) -> None:
     Raises: ConfigError, if it belongs to another user, or others can change it or a folder above
     it; OSError.
     """
-    for step in _steps(path):
-        _check_step(step)
+    for step in _path_components(path):
+        _check_component(step)
     try:
         path.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
     except FileExistsError as error:
@@ -68,7 +68,7 @@ def open_file(path: str | Path, flags: int) -> int:
     return descriptor
 
 
-def check_file(path: Path) -> None:
+def make_file_private(path: Path) -> None:
     """Make a file private that other code opens by its path. The file may be missing.
 
     Raises: ConfigError, if it is no regular file or belongs to another user; OSError.
@@ -85,7 +85,7 @@ def check_file(path: Path) -> None:
         path.chmod(FILE_MODE)
 
 
-def _steps(path: Path) -> Iterator[Path]:
+def _path_components(path: Path) -> Iterator[Path]:
     """Yield the existing folders and symbolic links on a path."""
     here, left, links = Path("/"), list(reversed(path.absolute().parts[1:])), 0
     yield here
@@ -106,7 +106,7 @@ def _steps(path: Path) -> Iterator[Path]:
             yield here
 
 
-def _check_step(step: Path) -> None:
+def _check_component(step: Path) -> None:
     found = step.lstat()
     if found.st_uid not in (0, os.geteuid()):
         raise ConfigError(

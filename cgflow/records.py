@@ -185,7 +185,7 @@ class Snapshot(Resource):
 
 
 @dataclass(frozen=True, kw_only=True)
-class FlowLine:
+class FlowSummary:
     """A flow in a list. ``epoch`` counts how often it was taken up."""
 
     id: str
@@ -207,7 +207,7 @@ class FlowLine:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Flow(FlowLine):
+class Flow(FlowSummary):
     """One operation, from its acceptance to its end.
 
     ``shape`` is what the flow is built from, ``symbols`` are the inputs of its steps; both are
@@ -309,7 +309,7 @@ class ServiceState(Service):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Load:
+class BackendLoad:
     """What a backend has of one project, or of all projects if ``project_id`` is None."""
 
     project_id: str | None

@@ -41,7 +41,7 @@ class ReloadingFile(Generic[T]):
         self._may_become_empty = may_become_empty
         self._lock = threading.Lock()
         # Taken before the file is read, so that a change in between is detected at the next access.
-        self._stamp = _stamp(path)
+        self._stamp = _file_stamp(path)
         try:
             self._value = read(path)
         except (ValueError, RecursionError) as error:
@@ -50,18 +50,18 @@ class ReloadingFile(Generic[T]):
     @property
     def value(self) -> T:
         """The current content."""
-        if _stamp(self._path) != self._stamp:
+        if _file_stamp(self._path) != self._stamp:
             with self._lock:
-                self._read_again()
+                self._reload_if_changed()
         return self._value
 
-    def _read_again(self) -> None:
-        now = _stamp(self._path)
+    def _reload_if_changed(self) -> None:
+        now = _file_stamp(self._path)
         if now == self._stamp:
             return
         self._stamp = now
         try:
-            self._value = self._content(now)
+            self._value = self._read_content(now)
         except ConfigError as error:
             LOG.error("what was read earlier stays in force: %s", error)  # noqa: TRY400 - the message suffices
         except Exception:
@@ -69,7 +69,7 @@ class ReloadingFile(Generic[T]):
         else:
             LOG.info("read again: %s", self._path)
 
-    def _content(self, stamp: Stamp | None) -> T:
+    def _read_content(self, stamp: Stamp | None) -> T:
         if stamp is not None and stamp[-1] == 0 and not self._may_become_empty:
             raise ConfigError(
                 f"{self._path} is empty. Write new content aside and rename it; a comment makes a file that "
@@ -134,7 +134,7 @@ def read_yaml(path: Path, what: str) -> Any:
         raise ConfigError(f"The {what} {path} holds a value that cannot be read: {error}.") from error
 
 
-def _stamp(path: Path) -> Stamp | None:
+def _file_stamp(path: Path) -> Stamp | None:
     """Return values that change when a file changes, or None if there is no file."""
     try:
         found = path.stat()

@@ -41,7 +41,7 @@ class StateDir:
         """
         try:
             private_files.make_folder(self.path)
-            foreign = [entry.name for entry in self.path.iterdir() if not _is_ours(entry.name)]
+            foreign = [entry.name for entry in self.path.iterdir() if not _is_cgflow_file(entry.name)]
             if foreign and not (self.path / _LOCK).exists():
                 raise ConfigError(
                     f"{self.path} is not a state directory of cgflow: it holds "
@@ -50,7 +50,7 @@ class StateDir:
                 )
             self._lock = private_files.open_file(self.path / _LOCK, os.O_RDWR | os.O_CREAT)
             for name in _DATABASE_FILES:
-                private_files.check_file(self.path / name)
+                private_files.make_file_private(self.path / name)
         except NotADirectoryError as error:
             raise ConfigError(f"{self.path} cannot be the state directory: it is not a directory.") from error
         except OSError as error:
@@ -66,7 +66,7 @@ class StateDir:
                 f"The state directory {self.path} is in use by another cgflow (process {holder}). "
                 "Stop that one first, or name another directory."
             ) from None
-        self._sign()
+        self._write_process_id()
         self._former_umask = os.umask(0o077)
 
     def release(self) -> None:
@@ -78,7 +78,7 @@ class StateDir:
             os.umask(self._former_umask)
             self._former_umask = None
 
-    def _sign(self) -> None:
+    def _write_process_id(self) -> None:
         """Write this process's id to the lock file. Raises: ConfigError, if that fails."""
         name = f"{os.getpid()}\n".encode()
         try:
@@ -114,5 +114,5 @@ class StateDir:
         return URL.create("sqlite", database=str(self.path / DATABASE))
 
 
-def _is_ours(name: str) -> bool:
+def _is_cgflow_file(name: str) -> bool:
     return name.startswith(_OURS)

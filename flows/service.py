@@ -17,7 +17,7 @@ from oslo_config import cfg
 from sqlalchemy.exc import OperationalError
 
 from cgflow import clock
-from cgflow.config import settings as settings_of
+from cgflow.config import settings_from_config as settings_of
 from cgflow.db.database import Database
 from cgflow.db.disk_reserve import may_use_disk_reserve
 from cgflow.db.repositories import idempotency
@@ -59,7 +59,7 @@ class Service:
         self._database = database
         self._drivers = DriverRegistry(drivers)
         self._settings = settings_of(conf)
-        notifiers = notifier.load(conf.notifications.notifiers)
+        notifiers = notifier.load_notifiers(conf.notifications.notifiers)
         self._report_observer = backend_reports.ReportObserver(notifiers)
         placement = Placement(
             conf.scheduler.scheduler_default_filters,
@@ -176,7 +176,7 @@ class Service:
             reservations.cancel_expired(session, clock.now())
 
     def _delete_expired_records(self) -> None:
-        self._retention.round()
+        self._retention.delete_old_flows()
         deleted = idempotency.DELETE_BATCH
         while deleted == idempotency.DELETE_BATCH:
             with self._database.write() as session:

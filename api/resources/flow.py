@@ -17,7 +17,7 @@ from api.schemas import flow as schemas
 from api.schemas.action import FlowActionIn
 from api.schemas.list_query import FlowListIn
 from cgflow import records
-from cgflow.atom_states import AtomState, summary, unrecorded_cancel
+from cgflow.atom_states import AtomState, find_unrecorded_cancel, flow_state_text
 from cgflow.db.repositories import flow as flows
 from cgflow.db.repositories.paging import ListQuery
 from cgflow.status import UNFINISHED
@@ -109,7 +109,7 @@ def _read_traced_flow(flow_id: str) -> TracedFlow:
     with runtime().database.read() as session:
         flow = flows.get(session, flow_id, caller().scope)
         actions = flows.list_flow_actions(session, flow_id)
-        if (pending := unrecorded_cancel(flow, actions)) is not None:
+        if (pending := find_unrecorded_cancel(flow, actions)) is not None:
             actions.append(pending)
         left, removed = flows.split_leftovers(session, flow)
         return TracedFlow(
@@ -117,7 +117,7 @@ def _read_traced_flow(flow_id: str) -> TracedFlow:
             tasks=flows.list_atom_states(session, flow_id),
             actions=actions,
             removed=removed,
-            summary=summary(flow, actions),
+            summary=flow_state_text(flow, actions),
         )
 
 

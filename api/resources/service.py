@@ -21,7 +21,7 @@ from cgflow import clock, records
 from cgflow.db.repositories import backend as backends
 from cgflow.db.repositories import service as services
 from cgflow.errors import InvalidInput, NotFound
-from cgflow.scheduler.filters import facts_of
+from cgflow.scheduler.filters import capabilities_of
 
 blueprint = Blueprint("services", "The parts of the service: their state, and whether they are enabled.")
 log_blueprint = Blueprint("log_levels", "The log levels of the process that serves the request.")
@@ -121,7 +121,7 @@ class Capabilities(MethodView):
         authorize(_CAPABILITIES)
         with runtime().database.read() as session:
             backend = backends.get(session, host.partition("#")[0])
-        known = facts_of(backend)
+        known = capabilities_of(backend)
         plain = ("vendor_name", "volume_backend_name", "driver_version", "storage_protocol")
         return {
             **{name: known.get(name) for name in plain},
@@ -178,7 +178,7 @@ def _read_services() -> list[records.ServiceState]:
         return services.all(session, down_s=runtime().settings.service_down_s)
 
 
-def _host_usage_body(load: records.Load) -> dict[str, str]:
+def _host_usage_body(load: records.BackendLoad) -> dict[str, str]:
     return {
         "project": load.project_id or "(total)",
         "volume_count": str(load.volumes),

@@ -10,7 +10,7 @@ from api.schemas.fields import Flag, Text
 from api.versions import has_extensions
 from cgflow import records
 from cgflow.errors import InvalidInput
-from cgflow.scheduler.filters import facts_of
+from cgflow.scheduler.filters import capabilities_of
 
 
 def pool_name(host: str | None) -> str | None:
@@ -25,7 +25,7 @@ def filter_by_capabilities(
 
     Values are compared as strings, without regard to case. Raises: InvalidInput for an unknown capability.
     """
-    facts = {backend.name: facts_of(backend) for backend in backends}
+    facts = {backend.name: capabilities_of(backend) for backend in backends}
     unknown = wanted.keys() - {name for known in facts.values() for name in known}
     if unknown and backends:
         names = ",".join(sorted(unknown))[:255]
@@ -41,7 +41,7 @@ def pool_body(backend: records.Backend, *, detail: bool) -> dict[str, object]:
     """Return a backend as a pool."""
     body: dict[str, object] = {"name": pool_name(backend.name)}
     if detail:
-        known = facts_of(backend)
+        known = capabilities_of(backend)
         if not has_extensions():
             known = {name: value for name, value in known.items() if not name.startswith("cgflow:")}
         body["capabilities"] = known

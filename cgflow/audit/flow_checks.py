@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 
-from cgflow.atom_states import waits_for
+from cgflow.atom_states import undo_retry_text
 from cgflow.audit.database_snapshot import DatabaseSnapshot, OpenFlow
 from cgflow.audit.findings import Finding
 from cgflow.errors import FlowMismatch
@@ -69,7 +69,7 @@ def find_stuck_flows(
 
 def _describe_undo_retry(flow: OpenFlow) -> str:
     if flow.state is FlowState.ROLLBACK_FAILED:
-        return waits_for(flow.id, flow.undo_at).removesuffix(".")
+        return undo_retry_text(flow.id, flow.undo_at).removesuffix(".")
     return "The undo is being tried again now"
 
 

@@ -73,7 +73,7 @@ def stats(context: CliContext, state_dir: Path | None, database_url: str | None)
         if state_dir is not None:
             url = StateDir(state_dir).database_url
         with closing(Database(url or "")) as database:
-            rows = [asdict(one) for one in statistics.read(database)]
+            rows = [asdict(one) for one in statistics.read_statistics(database)]
     except (SQLAlchemyError, ModuleNotFoundError) as error:
         # The URL is not repeated, because it may hold a password.
         raise ConfigError(
@@ -101,9 +101,9 @@ def _upgrade_database(url: URL | str) -> tuple[str | None, str | None]:
     from cgflow.db import upgrade as schema
 
     try:
-        before = schema.current(url)
+        before = schema.current_revision(url)
         schema.upgrade(url)
-        return before, schema.current(url)
+        return before, schema.current_revision(url)
     except (SQLAlchemyError, ModuleNotFoundError) as error:
         # The URL is not repeated, because it may hold a password.
         raise ConfigError(

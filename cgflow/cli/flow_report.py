@@ -20,7 +20,7 @@ from typing import Any
 
 from rich.live import Live
 
-from cgflow.atom_states import Execution, Undo, action_of, action_text
+from cgflow.atom_states import Execution, Undo, action_text, flow_action_of
 from cgflow.cli.output import Output
 from cgflow.client.flows import Flows
 from cgflow.client.http import ServiceError, ServiceUnreachable
@@ -337,7 +337,7 @@ def transition_line(event: dict[str, Any], begun: datetime | None) -> str | None
     state = event["to"] if event["task"] is None else _STATE_TEXTS.get(event["to"])
     if state is None:
         return None
-    is_action = action_of(event) is not None
+    is_action = flow_action_of(event) is not None
     detail = format_event(event) if is_action or event.get("failure") else ""
     took = format_duration(event.get("duration_ms")) if event["to"] in _ENDS else ""
     parts = (
@@ -428,7 +428,7 @@ def format_failure(stored: Any) -> str:
 
 def format_event(detail: dict[str, Any]) -> str:
     """Format the details of an event in one line: a flow action with its reason, a failure, or a result."""
-    done = action_of(detail)
+    done = flow_action_of(detail)
     if done is not None:
         return action_text(done)
     result = detail.get("result")

@@ -19,7 +19,7 @@ from contextlib import contextmanager, nullcontext
 from sqlalchemy import URL, Connection, Engine, create_engine, exc, make_url
 from sqlalchemy.orm import Session, sessionmaker
 
-from cgflow.db.disk_reserve import Reserve, may_use_disk_reserve
+from cgflow.db.disk_reserve import DiskReserve, may_use_disk_reserve
 from cgflow.db.sqlite_dialect import create_engines as create_sqlite_engines
 from cgflow.db.transient_errors import OutageLog
 
@@ -33,13 +33,13 @@ _CONNECT_TIMEOUT_S = 5
 class Database:
     """One database, given by its SQLAlchemy URL."""
 
-    def __init__(self, url: str | URL, reserve: Reserve | None = None) -> None:
+    def __init__(self, url: str | URL, reserve: DiskReserve | None = None) -> None:
         """``reserve`` is disk space that only transactions which free space may use."""
         made = make_url(url)
         self._reserve = reserve
         self._outages = OutageLog()
         self._frees_space = False
-        self.engine, self.writing_engine = _engines(made)
+        self.engine, self.writing_engine = _create_engines(made)
         self._readers = sessionmaker(self.engine, expire_on_commit=False)
         self._writers = sessionmaker(self.writing_engine, expire_on_commit=False)
         self._write_lock = threading.Lock() if self.is_sqlite else None
@@ -59,7 +59,7 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Session]:
         """Open a transaction that commits at the end, or rolls back when an exception escapes."""
-        with self._writing(), self._writers() as session, session.begin():
+        with self._open_for_writing(), self._writers() as session, session.begin():
             if self._check is not None:
                 self._check(session)
             yield session
@@ -67,26 +67,26 @@ class Database:
     @contextmanager
     def write_rows(self) -> Iterator[Connection]:
         """Open the same transaction without the ORM, for statements that are prepared once."""
-        with self._writing(), self.writing_engine.begin() as connection:
+        with self._open_for_writing(), self.writing_engine.begin() as connection:
             yield connection
 
     @contextmanager
-    def _writing(self) -> Iterator[None]:
+    def _open_for_writing(self) -> Iterator[None]:
         kind = "writes that free space" if self._frees_space else "writes"
-        with self._outages.track(kind), self._write_turn(), self._with_room():
+        with self._outages.track(kind), self._hold_write_lock(), self._check_disk_reserve():
             yield
 
-    def guarded(self, check: Callable[[Session], None]) -> Database:
+    def with_check(self, check: Callable[[Session], None]) -> Database:
         """Return the same database, in which each write transaction begins with a check.
 
         An exception from the check refuses the transaction. These transactions belong to accepted
         operations, which have to end, so they may use the reserve.
         """
-        guarded = self.with_reserve()
-        guarded._check = check  # noqa: SLF001 - an instance of this class
-        return guarded
+        checked = self.with_disk_reserve()
+        checked._check = check  # noqa: SLF001 - an instance of this class
+        return checked
 
-    def with_reserve(self) -> Database:
+    def with_disk_reserve(self) -> Database:
         """Return the same database, whose transactions may use the reserve."""
         freeing = copy.copy(self)
         freeing._frees_space = True  # noqa: SLF001 - an instance of this class
@@ -97,21 +97,21 @@ class Database:
         self.engine.dispose()
 
     @property
-    def has_room(self) -> bool:
+    def has_full_reserve(self) -> bool:
         """Whether the reserve has its full size; if not, only deleting is accepted."""
-        return self._reserve is None or self._reserve.is_whole
+        return self._reserve is None or self._reserve.has_full_size
 
     @contextmanager
-    def _with_room(self) -> Iterator[None]:
+    def _check_disk_reserve(self) -> Iterator[None]:
         if self._reserve is None:
             yield
             return
         with may_use_disk_reserve() if self._frees_space else nullcontext():
-            self._reserve.check()
+            self._reserve.free_or_refill()
             yield
 
     @contextmanager
-    def _write_turn(self) -> Iterator[None]:
+    def _hold_write_lock(self) -> Iterator[None]:
         if self._write_lock is None:
             yield
             return
@@ -123,7 +123,7 @@ class Database:
             self._write_lock.release()
 
 
-def _engines(url: URL) -> tuple[Engine, Engine]:
+def _create_engines(url: URL) -> tuple[Engine, Engine]:
     """Return the engine for transactions that only read, and the one for transactions that write."""
     if url.get_backend_name() == "sqlite":
         options = {"connect_args": {"timeout": _BUSY_TIMEOUT_S}, "pool_size": 32, "max_overflow": 32}

@@ -35,7 +35,7 @@ def may_use_disk_reserve() -> Iterator[None]:
         _MAY_USE_RESERVE.reset(token)
 
 
-class Reserve:
+class DiskReserve:
     """The file that reserves the space: a fraction of the file system's size, within bounds."""
 
     def __init__(self, path: Path) -> None:
@@ -44,40 +44,40 @@ class Reserve:
         self.size = min(_LARGEST, max(_SMALLEST, room.f_blocks * room.f_frsize // _PART))
 
     @property
-    def is_whole(self) -> bool:
+    def has_full_size(self) -> bool:
         """Whether the file has its full size."""
         try:
             return self._path.stat().st_blocks * 512 >= self.size
         except FileNotFoundError:
             return False
 
-    def check(self) -> None:
+    def free_or_refill(self) -> None:
         """Free space for a transaction that may use the reserve, or restore the reserve for any other.
 
         Raises: OperationalError, as for a full disk, if the reserve cannot be restored.
         """
         if _MAY_USE_RESERVE.get():
-            self._give()
-        elif not self.is_whole and not self._keep():
+            self._shrink()
+        elif not self.has_full_size and not self._refill():
             full = sqlite3.OperationalError("the disk is full but for what deleting needs")
             raise exc.OperationalError("BEGIN", None, full)
 
-    def _give(self) -> None:
+    def _shrink(self) -> None:
         """Shorten the file so that one part of the reserve is free, if it is long enough."""
         part = self.size // _PARTS_GIVEN
-        missing = part - self._free()
+        missing = part - self._free_bytes()
         if missing <= 0:
             return
         with suppress(FileNotFoundError):
             os.truncate(self._path, max(0, self._path.stat().st_size - missing))
 
-    def _free(self) -> int:
+    def _free_bytes(self) -> int:
         room = os.statvfs(self._path.parent)
         return room.f_bavail * room.f_frsize
 
-    def _keep(self) -> bool:
+    def _refill(self) -> bool:
         """Fill the reserve if twice its size is free; return whether it is filled."""
-        if self._free() < 2 * self.size:
+        if self._free_bytes() < 2 * self.size:
             return False
         try:
             with open(self._path, "wb", opener=open_file) as stream:

@@ -50,7 +50,7 @@ def deletable_flows(session: Session, *, before: datetime | None, keep: int | No
     if before is not None:
         bounds.append(Flow.ended_at < before)
     if keep is not None:
-        bounds += _ended_before_newest(session, keep)
+        bounds += _ended_before_newest_condition(session, keep)
     if not bounds:
         return []
     old = select(Flow.id).where(Flow.state.in_(ENDED), or_(*bounds), *_deletable_conditions())
@@ -70,7 +70,7 @@ def delete_flows(session: Session, flow_ids: Collection[str]) -> None:
     session.execute(delete(Flow).where(Flow.id.in_(flow_ids)))
 
 
-def _ended_before_newest(session: Session, keep: int) -> list[Any]:
+def _ended_before_newest_condition(session: Session, keep: int) -> list[Any]:
     newest = select(Flow.ended_at, Flow.id).where(Flow.state.in_(ENDED))
     ordered = newest.order_by(Flow.ended_at.desc(), Flow.id.desc())
     first = session.execute(ordered.offset(keep).limit(1)).first()
@@ -85,14 +85,18 @@ def _deletable_conditions() -> Iterator[Any]:
         lives = rows.model.deleted.is_(False)
         on_it = exists().where(rows.model.id == Flow.resource_id, lives)
         yield or_(
-            ~on_it, and_(~Flow.operation.contains(".create"), _has_newer(Flow, "resource_id", "ended_at"))
+            ~on_it,
+            and_(
+                ~Flow.operation.contains(".create"),
+                _has_newer_rows_condition(Flow, "resource_id", "ended_at"),
+            ),
         )
         for named in (rows.model.flow_id == Flow.id, rows.model.claimed_by == Flow.id):
             yield ~exists().where(named, lives)
     yield ~exists().where(Reservation.id == Flow.id, Reservation.state == ReservationState.RESERVED)
 
 
-def _has_newer(model: Any, thing: str, ended: str) -> Any:
+def _has_newer_rows_condition(model: Any, thing: str, ended: str) -> Any:
     """Return the condition that the resource has at least ``KEPT_PER_RESOURCE`` newer rows."""
     newer = aliased(model)
     later = (
@@ -102,7 +106,7 @@ def _has_newer(model: Any, thing: str, ended: str) -> Any:
     return select(newer.id).where(*later).correlate(model).limit(1).offset(KEPT_PER_RESOURCE - 1).exists()
 
 
-def purge(session: Session, limit: int) -> int:
+def purge_deleted_resources(session: Session, limit: int) -> int:
     """Delete rows of deleted resources that neither a kept flow nor another row references.
 
     At most ``limit`` rows of each resource type are deleted; returns how many were in all.
@@ -124,9 +128,9 @@ def purge(session: Session, limit: int) -> int:
     return purged
 
 
-def purge_transfers(session: Session, limit: int) -> int:
+def purge_closed_transfers(session: Session, limit: int) -> int:
     """Delete ended offers except the newest ``KEPT_PER_RESOURCE`` of each volume; return how many."""
-    has_newer = _has_newer(Transfer, "volume_id", "deleted_at")
+    has_newer = _has_newer_rows_condition(Transfer, "volume_id", "deleted_at")
     ended = select(Transfer.id).where(Transfer.deleted.is_(True), has_newer).limit(limit)
     ids = list(session.scalars(ended))
     session.execute(delete(Transfer).where(Transfer.id.in_(ids)))
@@ -175,7 +179,7 @@ class Retention:
         self._max_age_days = max_age_days
         self._max_flows = max_flows
 
-    def round(self) -> int:
+    def delete_old_flows(self) -> int:
         """Delete the flows that may be deleted now; return how many."""
         before = clock.now() - timedelta(days=self._max_age_days) if self._max_age_days else None
         with self._database.read() as session:
@@ -183,14 +187,14 @@ class Retention:
         for start in range(0, len(old), BATCH_SIZE):
             with self._database.write() as session:
                 delete_flows(session, old[start : start + BATCH_SIZE])
-        self._purge()
+        self._purge_in_batches()
         if old:
             LOG.info("deleted %d flows that ended long ago", len(old))
         return len(old)
 
-    def _purge(self) -> None:
+    def _purge_in_batches(self) -> None:
         """Delete the rows of deleted resources that no flow references any more."""
-        for purge_some in (purge, purge_transfers):
+        for purge_some in (purge_deleted_resources, purge_closed_transfers):
             for _ in range(MAX_PER_ROUND // BATCH_SIZE):
                 with self._database.write() as session:
                     purged = purge_some(session, BATCH_SIZE)

@@ -30,19 +30,19 @@ class DatabaseFile:
         self._path = path
         self._opened: tuple[int, int] | None = None
 
-    def remember(self) -> None:
+    def remember_identity(self) -> None:
         """Remember the present file as the database's, unless one is remembered already."""
-        self._opened = self._opened or self._present()
+        self._opened = self._opened or self._read_identity()
 
-    def check(self) -> None:
+    def check_unchanged(self) -> None:
         """Raise sqlite3.OperationalError if the path does not lead to the file that was opened."""
-        if self._opened is not None and self._present() != self._opened:
+        if self._opened is not None and self._read_identity() != self._opened:
             raise sqlite3.OperationalError(
                 f"{self._path} was removed or replaced while the service runs. Put the same file back, or "
                 "stop the service, restore a backup, and start it"
             )
 
-    def _present(self) -> tuple[int, int] | None:
+    def _read_identity(self) -> tuple[int, int] | None:
         try:
             found = os.stat(self._path) if self._path else None
         except OSError:
@@ -62,18 +62,18 @@ class SqliteDialect(SQLiteDialect_pysqlite):
 
     def connect(self, *args: Any, **options: Any) -> Any:
         """Open a connection. Raises: sqlite3.OperationalError."""
-        self._file.check()
+        self._file.check_unchanged()
         connection = super().connect(*args, **options)
         # Without this, the driver begins transactions itself, late and only before writes.
         connection.isolation_level = None
         for pragma in _PRAGMAS:
             connection.execute(f"PRAGMA {pragma}")
-        self._file.remember()
+        self._file.remember_identity()
         return connection
 
     def do_begin(self, dbapi_connection: Any) -> None:
         """Begin a transaction. Raises: sqlite3.OperationalError."""
-        self._file.check()
+        self._file.check_unchanged()
         dbapi_connection.execute(self._begin)
 
     def is_disconnect(self, e: Any, connection: Any, cursor: Any) -> bool:

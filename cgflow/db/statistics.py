@@ -30,13 +30,13 @@ class Statistic:
     bytes: int | None
 
 
-def read(database: Database) -> list[Statistic]:
+def read_statistics(database: Database) -> list[Statistic]:
     """Return the statistics of what grows with use, then of every table with its indexes."""
     sizes = _table_sizes(database)
     with database.read() as session:
         return [
             *_statistics_of_growing_tables(session),
-            *(_table(session, table, sizes) for table in Base.metadata.sorted_tables),
+            *(_table_statistic(session, table, sizes) for table in Base.metadata.sorted_tables),
         ]
 
 
@@ -44,11 +44,11 @@ def _statistics_of_growing_tables(session: Session) -> list[Statistic]:
     connector = func.length(cast(Attachment.connector, Text))
     answers = func.coalesce(func.sum(IdempotencyKey.size), 0)
     found = [
-        Statistic("ended flows", _count(session, Flow, Flow.state.not_in(UNFINISHED)), None),
-        Statistic("kept answers", _count(session, IdempotencyKey), session.scalar(select(answers))),
+        Statistic("ended flows", _count_rows(session, Flow, Flow.state.not_in(UNFINISHED)), None),
+        Statistic("kept answers", _count_rows(session, IdempotencyKey), session.scalar(select(answers))),
         Statistic(
             "connectors",
-            _count(session, Attachment, Attachment.connector.is_not(None)),
+            _count_rows(session, Attachment, Attachment.connector.is_not(None)),
             session.scalar(select(func.coalesce(func.sum(connector), 0))),
         ),
     ]
@@ -57,16 +57,16 @@ def _statistics_of_growing_tables(session: Session) -> list[Statistic]:
         columns = [one for one in rows.model.__table__.columns if isinstance(one.type, String | JSON)]
         lengths = [func.coalesce(func.sum(func.length(cast(column, Text))), 0) for column in columns]
         taken = sum(session.execute(select(*lengths).where(gone)).one())
-        found.append(Statistic(f"deleted {noun}s", _count(session, rows.model, gone), taken))
+        found.append(Statistic(f"deleted {noun}s", _count_rows(session, rows.model, gone), taken))
     return found
 
 
-def _table(session: Session, table: Any, sizes: dict[str, int]) -> Statistic:
+def _table_statistic(session: Session, table: Any, sizes: dict[str, int]) -> Statistic:
     count = session.execute(select(func.count()).select_from(table)).scalar_one()
     return Statistic(f"table {table.name}", count, sizes.get(table.name))
 
 
-def _count(session: Session, model: Any, *conditions: Any) -> int:
+def _count_rows(session: Session, model: Any, *conditions: Any) -> int:
     return session.execute(select(func.count()).select_from(model).where(*conditions)).scalar_one()
 
 

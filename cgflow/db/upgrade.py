@@ -28,31 +28,31 @@ _TURN = 0x6367666C
 
 def upgrade(where: Database | URL | str, revision: str = "head") -> None:
     """Apply the missing revisions. Raises: ConfigError, if the schema is newer than this cgflow."""
-    _run(where, lambda config: command.upgrade(config, revision))
+    _run_alembic(where, lambda config: command.upgrade(config, revision))
 
 
 def downgrade(where: Database | URL | str, revision: str = "base") -> None:
     """Undo revisions down to the given one. Tables that are dropped lose their contents."""
-    _run(where, lambda config: command.downgrade(config, revision))
+    _run_alembic(where, lambda config: command.downgrade(config, revision))
 
 
-def current(where: Database | URL | str) -> str | None:
+def current_revision(where: Database | URL | str) -> str | None:
     """Return the revision of the schema, or None for a database without one."""
     with _open_database(where) as database, database.read() as session:
         return MigrationContext.configure(session.connection()).get_current_revision()
 
 
-def head() -> str:
+def head_revision() -> str:
     """Return the revision that this cgflow needs."""
     return str(ScriptDirectory(str(_SCRIPTS)).get_current_head())
 
 
-def _run(where: Database | URL | str, do: Callable[[Config], None]) -> None:
+def _run_alembic(where: Database | URL | str, do: Callable[[Config], None]) -> None:
     config = Config()
     config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
     with _open_database(where) as database, database.write() as session:
         connection = session.connection()
-        _take_turn(connection)
+        _lock_schema(connection)
         config.attributes["connection"] = connection
         try:
             do(config)
@@ -63,7 +63,7 @@ def _run(where: Database | URL | str, do: Callable[[Config], None]) -> None:
             ) from error
 
 
-def _take_turn(connection: Connection) -> None:
+def _lock_schema(connection: Connection) -> None:
     # SQLite's write transaction locks the database from its beginning.
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:turn)"), {"turn": _TURN})

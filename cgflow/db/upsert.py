@@ -25,7 +25,7 @@ def insert_missing(session: Session, model: type[Base], rows: Sequence[Row]) -> 
     """Insert the rows whose primary key does not exist, ignore the others, and return the number inserted."""
     if not rows:
         return 0
-    statement = _insert(session, model, rows).on_conflict_do_nothing()
+    statement = _insert_rows_statement(session, model, rows).on_conflict_do_nothing()
     # Not every driver counts the rows if some are ignored; all return the inserted ones.
     return len(session.execute(statement.returning(*inspect(model).primary_key)).all())
 
@@ -38,7 +38,7 @@ def insert_or_update(session: Session, model: type[Base], rows: Sequence[Row]) -
     if not rows:
         return
     key = [column.name for column in inspect(model).primary_key]
-    statement = _insert(session, model, rows)
+    statement = _insert_rows_statement(session, model, rows)
     changes = {name: statement.excluded[name] for name in rows[0] if name not in key}
     session.execute(statement.on_conflict_do_update(index_elements=key, set_=changes))
 
@@ -49,17 +49,17 @@ def insert_or_update_statement(dialect: str, table: Table, fixed: frozenset[str]
 
     The statement is cached, because building it costs as much as sending it.
     """
-    statement = _insert_into(dialect, table)
+    statement = _insert_for_dialect(dialect, table)
     key = [column.name for column in table.primary_key]
     changes = {c.name: statement.excluded[c.name] for c in table.columns if c.name not in fixed.union(key)}
     return statement.on_conflict_do_update(index_elements=key, set_=changes)
 
 
-def _insert(session: Session, model: type[Base], rows: Sequence[Row]) -> Insert:
-    return _insert_into(session.get_bind().dialect.name, model).values([dict(row) for row in rows])
+def _insert_rows_statement(session: Session, model: type[Base], rows: Sequence[Row]) -> Insert:
+    return _insert_for_dialect(session.get_bind().dialect.name, model).values([dict(row) for row in rows])
 
 
-def _insert_into(dialect: str, table: Table | type[Base]) -> Insert:
+def _insert_for_dialect(dialect: str, table: Table | type[Base]) -> Insert:
     if dialect == "sqlite":
         return sqlite.insert(table)
     if dialect == "postgresql":

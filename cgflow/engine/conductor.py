@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from cgflow import clock, records
-from cgflow.atom_states import waits_for
+from cgflow.atom_states import undo_retry_text
 from cgflow.db.database import Database
 from cgflow.db.repositories import flow as flows
 from cgflow.db.transient_errors import is_unavailable, retry_while_unavailable
@@ -78,7 +78,7 @@ class Conductor:
         self._lifecycle_listener = LifecycleListener(announce)
         self.watch = FlowEventSignal(max_waiters)
         # An accepted flow must be able to end, even on a full disk.
-        self._database = database.with_reserve()
+        self._database = database.with_disk_reserve()
         self._define = define
         self._collaborators = dict(collaborators)
         self._writer = Writer(self._database, self.watch.publish)
@@ -303,7 +303,7 @@ class Conductor:
         )
         # Collaborators are never stored. The symbols are part of the flow's own record.
         fenced = {
-            name: thing.guarded(run.check_owner) if isinstance(thing, Database) else thing
+            name: thing.with_check(run.check_owner) if isinstance(thing, Database) else thing
             for name, thing in self._collaborators.items()
         }
         engine.storage.inject({**flow.symbols, **fenced}, transient=True)
@@ -336,7 +336,7 @@ class Conductor:
             ended = f"flow {run.flow.id} ({run.flow.operation}) {verdict.state}"
             what = f"{ended}: {to_sentence(verdict.reason or '')}"
             if verdict.state is FlowState.ROLLBACK_FAILED:
-                next_step = waits_for(run.flow.id, next_undo["undo_at"])
+                next_step = undo_retry_text(run.flow.id, next_undo["undo_at"])
                 detail["result"] = next_step
                 # This comes before the notification: whoever waits for that reads the resource next.
                 run.retry_while_unavailable(
@@ -359,7 +359,7 @@ class Conductor:
     def _record_failed_rollback(
         self, run: FlowRun, verdict: outcome.Outcome, undo_at: datetime | None
     ) -> None:
-        with self._database.guarded(run.check_owner).write() as session:
+        with self._database.with_check(run.check_owner).write() as session:
             flows.record_failed_rollback(session, run.flow, verdict.reason or "", undo_at)
 
 

@@ -175,7 +175,7 @@ class FlowRun:
         if self.is_committed:
             return
         try:
-            work(database.guarded(record))
+            work(database.with_check(record))
         except AlreadyCommitted:
             LOG.info("flow %s had committed its operation before", self.flow.id)
         except Exception as error:

@@ -17,7 +17,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from cgflow import records
-from cgflow.atom_states import unrecorded_cancel
+from cgflow.atom_states import find_unrecorded_cancel
 from cgflow.db.database import Database
 from cgflow.db.repositories import flow as flows
 from cgflow.engine import persistence
@@ -80,7 +80,7 @@ def _resumption_text(earlier: str | None, conductor: str) -> str:
 def _unrecorded_cancel_detail(session: Session, flow: records.Flow) -> dict[str, Any] | None:
     if flow.cancel_request is None:
         return None
-    pending = unrecorded_cancel(flow, flows.list_flow_actions(session, flow.id))
+    pending = find_unrecorded_cancel(flow, flows.list_flow_actions(session, flow.id))
     return None if pending is None else {"result": {key: pending[key] for key in pending if key != "at"}}
 
 

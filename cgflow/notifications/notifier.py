@@ -61,7 +61,7 @@ class Notifier:
                     LOG.exception("not told: %s", as_json_line(notification))
 
 
-def load(names: Sequence[str]) -> Notifier:
+def load_notifiers(names: Sequence[str]) -> Notifier:
     """Return the notifier for these names. Raises: ConfigError, if one is unknown."""
     found: ExtensionManager[Any] = ExtensionManager(ENTRY_POINTS)
     known: dict[str, Notify] = {extension.name: extension.plugin for extension in found}

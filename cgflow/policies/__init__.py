@@ -41,11 +41,11 @@ _IN_ORDER = (
 )
 
 
-def rules() -> list[policy.DocumentedRuleDefault]:
+def route_rules() -> list[policy.DocumentedRuleDefault]:
     """Return the rules that guard routes."""
     return [rule for rules in _IN_ORDER for rule in rules]
 
 
 def list_rules() -> list[policy.RuleDefault]:
     """Return every rule with its default, also for the sample file."""
-    return [*base.RULES, *rules()]
+    return [*base.RULES, *route_rules()]

@@ -35,7 +35,7 @@ RULES = [
 ]
 
 
-def guard(name: str, check: str, description: str, *operations: str) -> policy.DocumentedRuleDefault:
+def route_rule(name: str, check: str, description: str, *operations: str) -> policy.DocumentedRuleDefault:
     """Return a rule with the operations that it guards, each written ``METHOD /path/{id}``."""
     guarded: list[policy.Operation] = [
         {"method": method, "path": path} for method, path in (words.split(" ", 1) for words in operations)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cgflow.policies.base import ADMIN, OWNER, READER, guard
+from cgflow.policies.base import ADMIN, OWNER, READER, route_rule
 
 HOST = "volume_extension:volume_host_attribute"
 MIGRATION = "volume_extension:volume_mig_status_attribute"
@@ -11,9 +11,11 @@ _VOLUME_SHOWN = ("GET /volumes/{volume_id}", "GET /volumes/detail")
 _VOLUME_ACTION = "POST /volumes/{volume_id}/action"
 
 VOLUME_RULES = [
-    guard("volume:create", OWNER, "Create a volume, in or outside a consistency group.", "POST /volumes"),
-    guard("volume:get", READER, "Show a volume.", "GET /volumes/{volume_id}"),
-    guard(
+    route_rule(
+        "volume:create", OWNER, "Create a volume, in or outside a consistency group.", "POST /volumes"
+    ),
+    route_rule("volume:get", READER, "Show a volume.", "GET /volumes/{volume_id}"),
+    route_rule(
         "volume:get_all",
         READER,
         "List volumes.",
@@ -21,50 +23,54 @@ VOLUME_RULES = [
         "GET /volumes/detail",
         "GET /volumes/summary",
     ),
-    guard("volume:update", OWNER, "Change the name or description of a volume.", "PUT /volumes/{volume_id}"),
-    guard("volume:delete", OWNER, "Delete a volume.", "DELETE /volumes/{volume_id}"),
-    guard(
+    route_rule(
+        "volume:update", OWNER, "Change the name or description of a volume.", "PUT /volumes/{volume_id}"
+    ),
+    route_rule("volume:delete", OWNER, "Delete a volume.", "DELETE /volumes/{volume_id}"),
+    route_rule(
         "volume:force_delete",
         ADMIN,
         "Force-delete a volume (force=true, from 3.23 on).",
         "DELETE /volumes/{volume_id}",
     ),
-    guard("volume:extend", OWNER, "Extend a volume (os-extend).", _VOLUME_ACTION),
-    guard("volume:retype", OWNER, "Change the type of a volume (os-retype).", _VOLUME_ACTION),
-    guard("volume:revert_to_snapshot", OWNER, "Restore a volume to a snapshot (revert).", _VOLUME_ACTION),
-    guard(
+    route_rule("volume:extend", OWNER, "Extend a volume (os-extend).", _VOLUME_ACTION),
+    route_rule("volume:retype", OWNER, "Change the type of a volume (os-retype).", _VOLUME_ACTION),
+    route_rule(
+        "volume:revert_to_snapshot", OWNER, "Restore a volume to a snapshot (revert).", _VOLUME_ACTION
+    ),
+    route_rule(
         "volume_extension:volume_admin_actions:migrate_volume",
         ADMIN,
         "Migrate a volume (os-migrate_volume). Not supported: the request is refused with a message.",
         _VOLUME_ACTION,
     ),
-    guard(
+    route_rule(
         "volume_extension:volume_actions:upload_image",
         OWNER,
         "Upload a volume as an image (os-volume_upload_image). "
         "Not supported: the request is refused with a message.",
         _VOLUME_ACTION,
     ),
-    guard(
+    route_rule(
         "volume_extension:volume_admin_actions:force_delete",
         ADMIN,
         "Force-delete a volume (os-force_delete).",
         _VOLUME_ACTION,
     ),
-    guard(
+    route_rule(
         "volume_extension:volume_actions:initialize_connection",
         OWNER,
         "Show the address of a volume (os-initialize_connection).",
         _VOLUME_ACTION,
     ),
-    guard(
+    route_rule(
         "volume_extension:volume_actions:terminate_connection",
         OWNER,
         "End a connection to a volume (os-terminate_connection).",
         _VOLUME_ACTION,
     ),
     *(
-        guard(f"volume_extension:volume_actions:{name}", OWNER, f"{text} (os-{name}).", _VOLUME_ACTION)
+        route_rule(f"volume_extension:volume_actions:{name}", OWNER, f"{text} (os-{name}).", _VOLUME_ACTION)
         for name, text in (
             ("reserve", "Reserve a volume for an attachment"),
             ("unreserve", "Cancel a reservation"),
@@ -76,91 +82,95 @@ VOLUME_RULES = [
             ("update_readonly_flag", "Set whether a volume is read-only"),
         )
     ),
-    guard("volume_extension:volume_image_metadata:set", OWNER, "Set image metadata.", _VOLUME_ACTION),
-    guard("volume_extension:volume_image_metadata:remove", OWNER, "Remove image metadata.", _VOLUME_ACTION),
-    guard("volume_extension:volume_image_metadata:show", READER, "Show image metadata.", _VOLUME_ACTION),
-    guard(
+    route_rule("volume_extension:volume_image_metadata:set", OWNER, "Set image metadata.", _VOLUME_ACTION),
+    route_rule(
+        "volume_extension:volume_image_metadata:remove", OWNER, "Remove image metadata.", _VOLUME_ACTION
+    ),
+    route_rule("volume_extension:volume_image_metadata:show", READER, "Show image metadata.", _VOLUME_ACTION),
+    route_rule(
         "volume_extension:volume_admin_actions:force_detach",
         ADMIN,
         "Detach a volume in any status (os-force_detach).",
         _VOLUME_ACTION,
     ),
-    guard(
+    route_rule(
         "volume_extension:volume_admin_actions:reset_status",
         ADMIN,
         "Reset the status of a volume (os-reset_status).",
         _VOLUME_ACTION,
     ),
-    guard(
+    route_rule(
         "volume_extension:volume_admin_actions:extend_volume_completion",
         ADMIN,
         "Complete the extension of a volume in use (os-extend_volume_completion). "
         "Not supported: the request is refused with a message.",
         _VOLUME_ACTION,
     ),
-    guard(
+    route_rule(
         "volume:reimage",
         OWNER,
         "Write an image into a volume (os-reimage). Not supported: the request is refused with a message.",
         _VOLUME_ACTION,
     ),
-    guard(HOST, ADMIN, "Show the backend of a volume (os-vol-host-attr).", *_VOLUME_SHOWN),
-    guard(
+    route_rule(HOST, ADMIN, "Show the backend of a volume (os-vol-host-attr).", *_VOLUME_SHOWN),
+    route_rule(
         MIGRATION, ADMIN, "Show the migration status of a volume (os-vol-mig-status-attr).", *_VOLUME_SHOWN
     ),
-    guard(TENANT, READER, "Show the project of a volume (os-vol-tenant-attr).", *_VOLUME_SHOWN),
+    route_rule(TENANT, READER, "Show the project of a volume (os-vol-tenant-attr).", *_VOLUME_SHOWN),
 ]
 
 _SNAPSHOT_ACTION = "POST /snapshots/{snapshot_id}/action"
 
 SNAPSHOT_RULES = [
-    guard(
+    route_rule(
         "volume:create_snapshot",
         OWNER,
         "Take a snapshot of a volume; checked with each member when a cgsnapshot is taken.",
         "POST /snapshots",
         "POST /cgsnapshots",
     ),
-    guard("volume:get_snapshot", READER, "Show a snapshot.", "GET /snapshots/{snapshot_id}"),
-    guard("volume:get_all_snapshots", READER, "List snapshots.", "GET /snapshots", "GET /snapshots/detail"),
-    guard(
+    route_rule("volume:get_snapshot", READER, "Show a snapshot.", "GET /snapshots/{snapshot_id}"),
+    route_rule(
+        "volume:get_all_snapshots", READER, "List snapshots.", "GET /snapshots", "GET /snapshots/detail"
+    ),
+    route_rule(
         "volume:update_snapshot",
         OWNER,
         "Change the name or description of a snapshot.",
         "PUT /snapshots/{snapshot_id}",
     ),
-    guard(
+    route_rule(
         "volume_extension:snapshot_admin_actions:reset_status",
         ADMIN,
         "Reset the status of a snapshot (os-reset_status).",
         _SNAPSHOT_ACTION,
     ),
-    guard("volume:delete_snapshot", OWNER, "Delete a snapshot.", "DELETE /snapshots/{snapshot_id}"),
-    guard(
+    route_rule("volume:delete_snapshot", OWNER, "Delete a snapshot.", "DELETE /snapshots/{snapshot_id}"),
+    route_rule(
         "volume_extension:snapshot_admin_actions:force_delete",
         ADMIN,
         "Force-delete a snapshot (os-force_delete).",
         _SNAPSHOT_ACTION,
     ),
-    guard(
+    route_rule(
         "volume_extension:snapshot_actions:update_snapshot_status",
         OWNER,
         "Set status and progress of a snapshot whose status was reset (os-update_snapshot_status).",
         _SNAPSHOT_ACTION,
     ),
-    guard(
+    route_rule(
         "volume_extension:snapshot_actions:initialize_connection",
         OWNER,
         "Export a snapshot for reading and show its address (os-initialize_connection).",
         _SNAPSHOT_ACTION,
     ),
-    guard(
+    route_rule(
         "volume_extension:snapshot_actions:terminate_connection",
         OWNER,
         "Remove the export of a snapshot (os-terminate_connection).",
         _SNAPSHOT_ACTION,
     ),
-    guard(
+    route_rule(
         "cgflow:host_file",
         ADMIN,
         "Serve a volume or snapshot as a file on the backend's host (`cgflow:file` in a connector).",
@@ -174,22 +184,24 @@ METADATA_RULES = [
     for noun in ("volume", "snapshot")
     for path in (f"/{noun}s/{{{noun}_id}}/metadata",)
     for rule in (
-        guard(
+        route_rule(
             f"volume:get_{noun}_metadata",
             READER,
             f"Show the metadata of a {noun}.",
             f"GET {path}",
             f"GET {path}/{{key}}",
         ),
-        guard(f"volume:create_{noun}_metadata", OWNER, f"Add to the metadata of a {noun}.", f"POST {path}"),
-        guard(
+        route_rule(
+            f"volume:create_{noun}_metadata", OWNER, f"Add to the metadata of a {noun}.", f"POST {path}"
+        ),
+        route_rule(
             f"volume:update_{noun}_metadata",
             OWNER,
             f"Replace the metadata of a {noun}, or one key of it.",
             f"PUT {path}",
             f"PUT {path}/{{key}}",
         ),
-        guard(
+        route_rule(
             f"volume:delete_{noun}_metadata",
             OWNER,
             f"Remove a key from the metadata of a {noun}.",
@@ -202,19 +214,21 @@ CONNECTION = "volume:attachment_connection_info"
 _ATTACHMENT = "/attachments/{attachment_id}"
 
 ATTACHMENT_RULES = [
-    guard("volume:attachment_create", OWNER, "Reserve a volume for an attachment.", "POST /attachments"),
-    guard("volume:attachment_get", READER, "Show an attachment.", f"GET {_ATTACHMENT}"),
-    guard(
+    route_rule("volume:attachment_create", OWNER, "Reserve a volume for an attachment.", "POST /attachments"),
+    route_rule("volume:attachment_get", READER, "Show an attachment.", f"GET {_ATTACHMENT}"),
+    route_rule(
         "volume:attachment_get_all",
         READER,
         "List attachments.",
         "GET /attachments",
         "GET /attachments/detail",
     ),
-    guard("volume:attachment_update", OWNER, "Set the connector of an attachment.", f"PUT {_ATTACHMENT}"),
-    guard("volume:attachment_delete", OWNER, "End an attachment.", f"DELETE {_ATTACHMENT}"),
-    guard("volume:attachment_complete", OWNER, "Complete an attachment.", f"POST {_ATTACHMENT}/action"),
-    guard(
+    route_rule(
+        "volume:attachment_update", OWNER, "Set the connector of an attachment.", f"PUT {_ATTACHMENT}"
+    ),
+    route_rule("volume:attachment_delete", OWNER, "End an attachment.", f"DELETE {_ATTACHMENT}"),
+    route_rule("volume:attachment_complete", OWNER, "Complete an attachment.", f"POST {_ATTACHMENT}/action"),
+    route_rule(
         CONNECTION,
         OWNER,
         "Show the address of an attachment (connection_info).",
@@ -226,40 +240,63 @@ ATTACHMENT_RULES = [
 _TRANSFERS = ("/os-volume-transfer", "/volume-transfers")
 
 
-def _both(method: str, path: str) -> tuple[str, ...]:
+def _both_transfer_routes(method: str, path: str) -> tuple[str, ...]:
     return tuple(f"{method} {prefix}{path}" for prefix in _TRANSFERS)
 
 
 TRANSFER_RULES = [
-    guard("volume:create_transfer", OWNER, "Offer a volume to another project.", *_both("POST", "")),
-    guard("volume:get_transfer", READER, "Show a transfer.", *_both("GET", "/{transfer_id}")),
-    guard("volume:get_all_transfers", READER, "List transfers.", *_both("GET", ""), *_both("GET", "/detail")),
-    guard("volume:accept_transfer", OWNER, "Accept a transfer.", *_both("POST", "/{offer_id}/accept")),
-    guard("volume:delete_transfer", OWNER, "Withdraw a transfer.", *_both("DELETE", "/{transfer_id}")),
+    route_rule(
+        "volume:create_transfer",
+        OWNER,
+        "Offer a volume to another project.",
+        *_both_transfer_routes("POST", ""),
+    ),
+    route_rule(
+        "volume:get_transfer", READER, "Show a transfer.", *_both_transfer_routes("GET", "/{transfer_id}")
+    ),
+    route_rule(
+        "volume:get_all_transfers",
+        READER,
+        "List transfers.",
+        *_both_transfer_routes("GET", ""),
+        *_both_transfer_routes("GET", "/detail"),
+    ),
+    route_rule(
+        "volume:accept_transfer",
+        OWNER,
+        "Accept a transfer.",
+        *_both_transfer_routes("POST", "/{offer_id}/accept"),
+    ),
+    route_rule(
+        "volume:delete_transfer",
+        OWNER,
+        "Withdraw a transfer.",
+        *_both_transfer_routes("DELETE", "/{transfer_id}"),
+    ),
 ]
 
 MANAGEABLE_RULES = [
-    guard(
+    route_rule(
         "volume_extension:list_manageable",
         ADMIN,
         "List the volumes of a backend that have no record.",
         "GET /manageable_volumes",
         "GET /manageable_volumes/detail",
     ),
-    guard(
+    route_rule(
         "volume_extension:volume_manage",
         ADMIN,
         "Manage an existing volume. Not supported: the request is refused with a message.",
         "POST /manageable_volumes",
     ),
-    guard(
+    route_rule(
         "snapshot_extension:list_manageable",
         ADMIN,
         "List the snapshots of a backend that have no record.",
         "GET /manageable_snapshots",
         "GET /manageable_snapshots/detail",
     ),
-    guard(
+    route_rule(
         "snapshot_extension:snapshot_manage",
         ADMIN,
         "Manage an existing snapshot. Not supported: the request is refused with a message.",

@@ -16,7 +16,7 @@ from cgflow.drivers.contract.cut_evidence import (
     highest_level,
     level_of_cut,
 )
-from cgflow.scheduler.extra_specs_ops import meets
+from cgflow.scheduler.extra_specs_ops import meets_requirement
 
 PERMISSION = f"the extra spec {CUT_LEVEL}='{CutLevel.PER_VOLUME}'"
 """How an administrator allows the lower level, worded to follow a verb."""
@@ -24,9 +24,9 @@ PERMISSION = f"the extra spec {CUT_LEVEL}='{CutLevel.PER_VOLUME}'"
 Specs = Mapping[str, str]
 
 
-def lowest_allowed(types: Iterable[Specs]) -> CutLevel:
+def lowest_allowed_level(types: Iterable[Specs]) -> CutLevel:
     """Return the lowest level that all volume types allow, each given by its extra specs."""
-    allowed = [_allowed_by(specs) for specs in types]
+    allowed = [_level_allowed_by(specs) for specs in types]
     return highest_level(*allowed) if allowed else CutLevel.CRASH
 
 
@@ -42,11 +42,11 @@ def required_capabilities(level: CutLevel, members: int | None = None) -> Specs:
 
 def group_required_capabilities(specs: Specs) -> Specs:
     """Return the extra specs of a volume type with those that a group of this type needs."""
-    return {**required_capabilities(_allowed_by(specs)), **specs}
+    return {**required_capabilities(_level_allowed_by(specs)), **specs}
 
 
-def _allowed_by(specs: Specs) -> CutLevel:
+def _level_allowed_by(specs: Specs) -> CutLevel:
     asked = specs.get(CUT_LEVEL, specs.get(f"capabilities:{CUT_LEVEL}"))
-    if asked is not None and meets(CutLevel.PER_VOLUME.value, asked):
+    if asked is not None and meets_requirement(CutLevel.PER_VOLUME.value, asked):
         return CutLevel.PER_VOLUME
     return CutLevel.CRASH

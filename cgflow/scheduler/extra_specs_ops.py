@@ -37,22 +37,22 @@ _TEXTS: dict[str, Callable[[str, str], bool]] = {
 }
 
 
-def meets(capability: object, requirement: str) -> bool:
+def meets_requirement(capability: object, requirement: str) -> bool:
     """Return whether the capability meets the requirement. None and an empty list meet none."""
     wanted = requirement.lower().strip()
     word, _, operand = wanted.partition(" ")
     operand = operand.strip()
     items = list(capability) if isinstance(capability, list | tuple | set) else [capability]
     if word == "<all-in>":
-        texts = {_text(item) for item in items}
+        texts = {_normalise(item) for item in items}
         return bool(operand) and texts.issuperset(operand.split())
-    return any(_item_meets(item, wanted, word, operand) for item in items)
+    return any(_item_meets_requirement(item, wanted, word, operand) for item in items)
 
 
-def _item_meets(item: object, wanted: str, word: str, operand: str) -> bool:
+def _item_meets_requirement(item: object, wanted: str, word: str, operand: str) -> bool:
     if item is None:
         return False
-    text = _text(item)
+    text = _normalise(item)
     if word == "<or>":
         return text in {choice.strip() for choice in wanted.split("<or>")[1:]}
     if word == "<is>":
@@ -71,5 +71,5 @@ def _item_meets(item: object, wanted: str, word: str, operand: str) -> bool:
     return text == wanted
 
 
-def _text(item: object) -> str:
+def _normalise(item: object) -> str:
     return str(item).lower().strip()

@@ -10,7 +10,7 @@ from cgflow import __version__, clock
 from cgflow.clock import iso
 from cgflow.drivers.contract.cut_evidence import CUT_LEVEL, GROUP_SUPPORT, CutLevel, reported_level
 from cgflow.records import Backend
-from cgflow.scheduler.extra_specs_ops import meets
+from cgflow.scheduler.extra_specs_ops import meets_requirement
 from cgflow.scheduler.request import PlacementRequest
 
 
@@ -85,24 +85,27 @@ class CapacityFilter:
             return None
         if not report.thin:
             return (
-                None if size <= report.free_gib else f"has {_gib(report.free_gib)} free, needs {_gib(size)}"
+                None
+                if size <= report.free_gib
+                else f"has {_format_gib(report.free_gib)} free, needs {_format_gib(size)}"
             )
         ratio = report.max_over_subscription_ratio
         promised, most = report.provisioned_gib, report.total_gib * ratio
         if promised + size > most:
             return (
-                f"has promised {_gib(promised)}, and {_gib(size)} more would pass the {_gib(most)} "
-                f"that it may promise (its {_gib(report.total_gib)} times {ratio:g})"
+                f"has promised {_format_gib(promised)}, and {_format_gib(size)} more would pass the "
+                f"{_format_gib(most)} that it may promise "
+                f"(its {_format_gib(report.total_gib)} times {ratio:g})"
             )
         if size > report.free_gib * ratio:
             return (
-                f"has {_gib(report.free_gib)} free, on which it may promise "
-                f"{_gib(report.free_gib * ratio)} at once, needs {_gib(size)}"
+                f"has {_format_gib(report.free_gib)} free, on which it may promise "
+                f"{_format_gib(report.free_gib * ratio)} at once, needs {_format_gib(size)}"
             )
         return None
 
 
-def _gib(amount: float) -> str:
+def _format_gib(amount: float) -> str:
     return f"{amount:.10g} GiB"
 
 
@@ -119,20 +122,22 @@ class CapabilitiesFilter:
 
     def refuse(self, backend: Backend, request: PlacementRequest) -> str | None:
         """Return all missing capabilities as one reason, or None."""
-        facts = facts_of(backend)
+        facts = capabilities_of(backend)
         lacks = []
         for key, requirement in sorted(request.extra_specs.items()):
-            path = _path(key)
+            path = _capability_path(key)
             if path is None:
                 continue
-            found = _look_up(facts, path)
-            if found is _ABSENT or not meets(found, requirement):
+            found = _look_up_capability(facts, path)
+            if found is _ABSENT or not meets_requirement(found, requirement):
                 has = None if found is _ABSENT else found
-                lacks.append(f"{':'.join(path)} (needs {requirement!r}, has {has!r}{_hint(backend, path)})")
+                lacks.append(
+                    f"{':'.join(path)} (needs {requirement!r}, has {has!r}{_cut_level_hint(backend, path)})"
+                )
         return f"lacks {', '.join(lacks)}" if lacks else None
 
 
-def _hint(backend: Backend, path: list[str]) -> str:
+def _cut_level_hint(backend: Backend, path: list[str]) -> str:
     """Return how to allow the lower cut level of a backend, if that is what it lacks."""
     if path != [GROUP_SUPPORT] or reported_level(backend.report) is not CutLevel.PER_VOLUME:
         return ""
@@ -142,7 +147,7 @@ def _hint(backend: Backend, path: list[str]) -> str:
     )
 
 
-def facts_of(backend: Backend) -> dict[str, object]:
+def capabilities_of(backend: Backend) -> dict[str, object]:
     """Return the capabilities for pools and extra specs, under the names of Cinder's scheduler.
 
     Capabilities that the driver reports take precedence over those known of every backend.
@@ -173,14 +178,14 @@ def facts_of(backend: Backend) -> dict[str, object]:
     }
 
 
-def _path(key: str) -> list[str] | None:
+def _capability_path(key: str) -> list[str] | None:
     scope, *rest = key.split(":")
     if not rest:
         return [scope]
     return rest if scope == _SCOPE else None
 
 
-def _look_up(facts: Mapping[str, object], path: list[str]) -> object:
+def _look_up_capability(facts: Mapping[str, object], path: list[str]) -> object:
     if ":".join(path) in facts:
         return facts[":".join(path)]
     found: object = facts

@@ -56,8 +56,8 @@ class Placement:
     ) -> None:
         self._service_down_s = service_down_s
         options = {"backend_up": {"service_down_s": service_down_s}}
-        self._filters: list[Filter] = _load(FILTERS, filters, options)
-        loaded: list[Weigher] = _load(WEIGHERS, weighers, {})
+        self._filters: list[Filter] = _load_plugins(FILTERS, filters, options)
+        loaded: list[Weigher] = _load_plugins(WEIGHERS, weighers, {})
         self._weighers = [
             (weigher, multipliers.get(name, 1.0)) for name, weigher in zip(weighers, loaded, strict=True)
         ]
@@ -66,11 +66,11 @@ class Placement:
         """Return whether a backend's stored report is too old to be used."""
         return is_stale(backend, now, self._service_down_s)
 
-    def for_volume(self, backends: Sequence[Backend], request: PlacementRequest) -> Choice:
+    def choose_for_volume(self, backends: Sequence[Backend], request: PlacementRequest) -> Choice:
         """Choose a backend for a volume. Raises: NoValidBackend, with the reasons of all."""
-        return self._choose(backends, [request])
+        return self._choose_backend(backends, [request])
 
-    def for_group(
+    def choose_for_group(
         self, backends: Sequence[Backend], requests: Sequence[PlacementRequest], availability_zone: str | None
     ) -> Choice:
         """Choose one backend for a consistency group, with one request for each of its volume types.
@@ -92,9 +92,9 @@ class Placement:
             )
             for request in requests
         ]
-        return self._choose(backends, of_group)
+        return self._choose_backend(backends, of_group)
 
-    def for_snapshots(
+    def check_for_snapshots(
         self,
         backend: Backend | None,
         kind: Kind,
@@ -122,23 +122,23 @@ class Placement:
             extra_specs=required_capabilities(level, len(sizes_gib)),
             size_gib=0 if backend.report.thin else sum(sizes_gib),
         )
-        self._choose([backend], [request])
+        self._choose_backend([backend], [request])
 
-    def _choose(self, backends: Sequence[Backend], requests: Sequence[PlacementRequest]) -> Choice:
-        reasons = {backend.name: self._refusals(backend, requests) for backend in backends}
+    def _choose_backend(self, backends: Sequence[Backend], requests: Sequence[PlacementRequest]) -> Choice:
+        reasons = {backend.name: self._refusal_reasons(backend, requests) for backend in backends}
         candidates = [backend for backend in backends if not reasons[backend.name]]
         if not candidates:
-            raise NoValidBackend(_message(requests[0], reasons))
+            raise NoValidBackend(_no_backend_message(requests[0], reasons))
         scores = dict.fromkeys((backend.name for backend in candidates), 0.0)
         for request in requests:
             for weigher, multiplier in self._weighers:
                 raw = [weigher.score(backend, request) for backend in candidates]
-                for backend, share in zip(candidates, _normalised(raw), strict=True):
+                for backend, share in zip(candidates, _normalise_scores(raw), strict=True):
                     scores[backend.name] += multiplier * share
         best = min(scores, key=lambda name: (-scores[name], name))
         return Choice(best, {name: why for name, why in reasons.items() if why})
 
-    def _refusals(self, backend: Backend, requests: Sequence[PlacementRequest]) -> tuple[str, ...]:
+    def _refusal_reasons(self, backend: Backend, requests: Sequence[PlacementRequest]) -> tuple[str, ...]:
         """Return why a backend cannot accept all requests; a reason that holds for some types names them."""
         found: dict[str, list[str]] = {}
         for request in requests:
@@ -155,7 +155,7 @@ class Placement:
         )
 
 
-def _load(group: str, names: Iterable[str], options: Mapping[str, Mapping[str, Any]]) -> list[Any]:
+def _load_plugins(group: str, names: Iterable[str], options: Mapping[str, Mapping[str, Any]]) -> list[Any]:
     """Create one object for each name, in this order, with the options for that name.
 
     Raises: ConfigError for an unknown name, with the known ones, or for a plugin that cannot be loaded.
@@ -177,13 +177,13 @@ def _load(group: str, names: Iterable[str], options: Mapping[str, Mapping[str, A
     return made
 
 
-def _normalised(raw: Sequence[float]) -> list[float]:
+def _normalise_scores(raw: Sequence[float]) -> list[float]:
     """Normalise scores to 0..1, the highest to 1; all are 0 if they do not differ."""
     low, high = min(raw), max(raw)
     return [(score - low) / (high - low) if high > low else 0.0 for score in raw]
 
 
-def _message(request: PlacementRequest, reasons: Mapping[str, Sequence[str]]) -> str:
+def _no_backend_message(request: PlacementRequest, reasons: Mapping[str, Sequence[str]]) -> str:
     refusals = "; ".join(f"{name}: {', '.join(why)}" for name, why in sorted(reasons.items()))
     return (
         f"No valid backend was found for {request.kind} {request.id}: "

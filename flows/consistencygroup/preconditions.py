@@ -9,7 +9,7 @@ from cgflow.context import RequestContext
 from cgflow.db.repositories import backend, consistencygroup, volume, volume_type
 from cgflow.drivers.contract.cut_evidence import CutLevel, highest_level, level_of_cut, reported_level
 from cgflow.errors import Busy, InvalidState, NotFound
-from cgflow.scheduler.cut_level import PERMISSION, lowest_allowed
+from cgflow.scheduler.cut_level import PERMISSION, lowest_allowed_level
 from cgflow.status import Status, Trait, is_rolled_back, statuses_with
 
 
@@ -66,7 +66,7 @@ def required_cut_level(
     that is down or unknown is not judged here, but by the steps that use it.
     """
     types = [volume_type.get(session, id_) for id_ in group.volume_type_ids]
-    allowed = lowest_allowed(found.extra_specs for found in types)
+    allowed = lowest_allowed_level(found.extra_specs for found in types)
     wanted = allowed if asked is None else highest_level(allowed, asked)
     found = _find_backend_of_group(session, group)
     if found is None:

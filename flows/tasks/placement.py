@@ -56,7 +56,7 @@ class ScheduleGroup(Task):
         with database.write() as session:
             requests = _placement_requests(session, resource_id, volume_type_ids, 0, availability_zone)
             try:
-                choice = placement.for_group(backend.all(session), requests, availability_zone)
+                choice = placement.choose_for_group(backend.all(session), requests, availability_zone)
             except NoValidBackend as refusal:
                 # Operators search the logs for this wording.
                 LOG.warning("Could not find a host for consistency group %s. %s", resource_id, refusal)
@@ -101,7 +101,7 @@ class CheckGroupClone(Task):
                 extra_specs=required_capabilities(_parse_required_level(level), len(copied)),
             )
             found = [one for one in backend.all(session) if one.name == host]
-            placement.for_volume(found, request)
+            placement.choose_for_volume(found, request)
             consistencygroup.REPOSITORY.update_claimed(session, [resource_id], flow_id, host=host)
         return reported_level(found[0].report)
 
@@ -142,7 +142,7 @@ class ScheduleVolume(Task):
                 for one in backend.all(session)
                 if group_host in (None, one.name) and (allowed_hosts is None or one.name in allowed_hosts)
             ]
-            choice = placement.for_volume(candidates, request)
+            choice = placement.choose_for_volume(candidates, request)
             volume.REPOSITORY.update_claimed(session, [resource_id], flow_id, host=choice.host)
         return choice.host
 
@@ -175,7 +175,7 @@ class CheckCgsnapshot(Task):
         level: str | None = None,
     ) -> str | None:
         found = _refreshed_backend(database, settings, drivers, placement, host)
-        placement.for_snapshots(
+        placement.check_for_snapshots(
             found, "cgsnapshot", resource_id, sizes, clock.now(), _parse_required_level(level)
         )
         return None if found is None else reported_level(found.report)
@@ -201,7 +201,7 @@ class CheckSnapshot(Task):
         sizes: list[int],
     ) -> None:
         found = _refreshed_backend(database, settings, drivers, placement, host)
-        placement.for_snapshots(found, "snapshot", resource_id, sizes, clock.now())
+        placement.check_for_snapshots(found, "snapshot", resource_id, sizes, clock.now())
 
 
 class CheckExtend(Task):
@@ -228,7 +228,7 @@ class CheckExtend(Task):
         found = _refreshed_backend(database, settings, drivers, placement, host)
         with database.read() as session:
             (request,) = _placement_requests(session, resource_id, volume_type_ids, new_size - size, None)
-        placement.for_volume([found] if found else [], replace(request, is_new=False))
+        placement.choose_for_volume([found] if found else [], replace(request, is_new=False))
 
 
 class CheckRetype(Task):
@@ -254,7 +254,7 @@ class CheckRetype(Task):
         found = _refreshed_backend(database, settings, drivers, placement, host)
         with database.read() as session:
             (request,) = _placement_requests(session, resource_id, volume_type_ids, 0, availability_zone)
-        placement.for_volume([found] if found else [], request)
+        placement.choose_for_volume([found] if found else [], request)
 
 
 def _parse_required_level(level: str | None) -> CutLevel:

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from cgflow.context import RequestContext
 from cgflow.db.repositories import backend, volume
 from cgflow.errors import InvalidInput, NotFound, NoValidBackend
-from cgflow.scheduler.filters import facts_of
+from cgflow.scheduler.filters import capabilities_of
 
 FIELD = "OS-SCH-HNT:scheduler_hints"
 
@@ -56,7 +56,7 @@ def allowed_hosts(session: Session, context: RequestContext, hints: Mapping[str,
         for one in backend.all(session)
         if (not same_ids or one.name in same)
         and one.name not in different
-        and (not query or bool(_evaluate_term(query, facts_of(one))))
+        and (not query or bool(_evaluate_term(query, capabilities_of(one))))
     ]
     if not found:
         raise NoValidBackend(f"No backend meets the scheduler hints: {json.dumps(hints)[:255]}.")

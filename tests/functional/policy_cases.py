@@ -56,7 +56,7 @@ def is_read(operation: str) -> bool:
 
 GUARDED = [
     (rule.name, f"{operation['method']} {operation['path']}")
-    for rule in policies.rules()
+    for rule in policies.route_rules()
     for operation in rule.operations
 ]
 REFUSING = [(rule, operation) for rule, operation in GUARDED if rule not in SHOWING_RULES]
@@ -65,7 +65,7 @@ CHANGES = sorted(
     # Deletions come last, and the deletion that the other requests depend on comes last of all.
     key=lambda each: ("delete" in each[0], each[0] == "consistencygroup:delete_cgsnapshot"),
 )
-CHECKS = {rule.name: rule.check_str for rule in policies.rules()}
+CHECKS = {rule.name: rule.check_str for rule in policies.route_rules()}
 
 
 def routes(app: Flask) -> set[str]:

@@ -13,8 +13,8 @@ from marshmallow import fields
 
 from api.schemas.action import SnapshotActionIn, VolumeActionIn
 from api.schemas.attachment import NoDetails
-from cgflow.scheduler.extra_specs_ops import meets
-from cgflow.scheduler.filters import facts_of
+from cgflow.scheduler.extra_specs_ops import meets_requirement
+from cgflow.scheduler.filters import capabilities_of
 from tests.functional.caller import Caller, refused
 from tests.support.world import World
 
@@ -215,8 +215,8 @@ def test_pools_and_the_scheduler_know_the_same(served: World) -> None:
         from cgflow.db.repositories import backend
 
         (known,) = backend.all(session)
-    for key, value in facts_of(known).items():
-        assert value is None or meets(value, f"s== {value}" if str(value) else "<or> "), key
+    for key, value in capabilities_of(known).items():
+        assert value is None or meets_requirement(value, f"s== {value}" if str(value) else "<or> "), key
 
 
 def test_unknown_filters_of_pools_are_refused(caller: Caller) -> None:

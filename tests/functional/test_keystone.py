@@ -50,7 +50,7 @@ def client(people: People, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     path = folder / "cgflow.conf"
     path.write_text(people.identity.authtoken())
     with world(folder, MemoryDriver()) as served:
-        yield create_app(served.runtime, strategy=Strategy(config.load([path]))).test_client()
+        yield create_app(served.runtime, strategy=Strategy(config.load_config([path]))).test_client()
 
 
 def get(client: FlaskClient, path: str, token: str | None = None, **headers: str) -> TestResponse:
@@ -173,7 +173,7 @@ def test_an_identity_service_that_is_away(people: People, client: FlaskClient, t
     )
     path.write_text(text + "http_request_max_retries = 0\n")
     with world(tmp_path, MemoryDriver()) as served:
-        away = create_app(served.runtime, strategy=Strategy(config.load([path]))).test_client()
+        away = create_app(served.runtime, strategy=Strategy(config.load_config([path]))).test_client()
         message = refused(get(away, "/v3/volumes", people.tokens["member"]), 503, "serviceUnavailable")
         assert "identity service" in message
         assert get(away, "/v3/", people.tokens["member"]).status_code == 200

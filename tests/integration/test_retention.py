@@ -83,7 +83,7 @@ def gone_volume(w: World) -> tuple[str, str, str]:
 
 
 def forget(w: World, **bounds: int) -> int:
-    return Retention(w.database, **{"max_age_days": 0, "max_flows": 0, **bounds}).round()
+    return Retention(w.database, **{"max_age_days": 0, "max_flows": 0, **bounds}).delete_old_flows()
 
 
 def test_by_default_nothing_is_forgotten(w: World) -> None:
@@ -147,7 +147,7 @@ def test_the_service_does_it_by_its_configuration(w: World, tmp_path: Path) -> N
     age(w, made_by, 31)
     file = tmp_path / "cgflow.conf"
     file.write_text("[history]\nmax_age_days = 30\n")
-    service = Service(config.load([file]), w.database, {})
+    service = Service(config.load_config([file]), w.database, {})
     (forgetting,) = [work for work in service._periodic if work._name == "forget"]
     forgetting._work()
     assert flow_ids(w.database) == {deleted_by}

@@ -93,7 +93,7 @@ def test_down_leaves_nothing(migrated):
     """S112."""
     schema.downgrade(migrated)
     assert inspect(migrated.engine).get_table_names() == ["alembic_version"]
-    assert schema.current(migrated) is None
+    assert schema.current_revision(migrated) is None
 
 
 def test_up_down_up(migrated):
@@ -128,24 +128,24 @@ def test_loading_a_flow_does_not_scan_all_of_them(migrated, table, column, index
 
 
 def test_revision_is_told(empty):
-    assert schema.current(empty) is None
+    assert schema.current_revision(empty) is None
     schema.upgrade(empty)
-    assert schema.current(empty) == schema.head()
+    assert schema.current_revision(empty) == schema.head_revision()
 
 
 def test_a_url_does_as_well(tmp_path):
     url = f"sqlite:///{tmp_path}/url.sqlite"
     schema.upgrade(url)
-    assert schema.current(url) == schema.head()
+    assert schema.current_revision(url) == schema.head_revision()
     schema.downgrade(url)
-    assert schema.current(url) is None
+    assert schema.current_revision(url) is None
 
 
 def test_starting_twice_at_once_upgrades_once(tmp_path):
     url = f"sqlite:///{tmp_path}/both.sqlite"
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(schema.upgrade, [url] * 4))
-    assert schema.current(url) == schema.head()
+    assert schema.current_revision(url) == schema.head_revision()
 
 
 def test_a_failing_upgrade_leaves_nothing(empty, monkeypatch):

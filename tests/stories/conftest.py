@@ -13,5 +13,5 @@ from tests.support.listener import Listener
 def listener(monkeypatch: pytest.MonkeyPatch) -> Listener:
     """Return the only notifier, which records all notifications."""
     listener = Listener()
-    monkeypatch.setattr(service.notifier, "load", lambda _names: Notifier([listener]))
+    monkeypatch.setattr(service.notifier, "load_notifiers", lambda _names: Notifier([listener]))
     return listener

@@ -28,7 +28,7 @@ import flows.service
 from cgflow import __version__, config
 from cgflow.db.database import Database
 from cgflow.db.models import Base
-from cgflow.db.upgrade import head, upgrade
+from cgflow.db.upgrade import head_revision, upgrade
 from cgflow.drivers.memory.driver import MemoryDriver
 from cgflow.engine import backoff
 from cgflow.engine.definition import Definition
@@ -145,7 +145,7 @@ def record(operation: str, phase: str, folder: Path) -> History:
         recording.rows[table] = [row for row in recording.rows[table] if row[key] == accepted.flow_id]
     return {
         "release": __version__,
-        "schema": head(),
+        "schema": head_revision(),
         "operation": operation,
         "phase": phase,
         "at": recording.at,
@@ -160,7 +160,7 @@ def record(operation: str, phase: str, folder: Path) -> History:
 def _world(recording: Recording, folder: Path) -> Iterator[World]:
     url = f"sqlite:///{folder / 'cgflow.db'}"
     upgrade(url)
-    conf = config.load([])
+    conf = config.load_config([])
     conf.set_override("max_steps", 1, group="engine")
     database = Database(url)
     driver = MemoryDriver()

@@ -242,7 +242,7 @@ def test_a_notifier_that_fails_is_logged_and_keeps_nobody_from_going_on(
     def broken(_: Notification) -> None:
         raise OSError("the broker is away")
 
-    monkeypatch.setattr(service.notifier, "load", lambda _names: Notifier([broken, listener]))
+    monkeypatch.setattr(service.notifier, "load_notifiers", lambda _names: Notifier([broken, listener]))
     with world(tmp_path, MemoryDriver()) as w:
         w.type()
         w.make(w.accept_group())
@@ -261,7 +261,7 @@ def test_the_log_tells_in_lines_of_json(tmp_path: Path, caplog: pytest.LogCaptur
 
 
 def test_notifiers_are_chosen_by_name() -> None:
-    assert notifier.load([]).is_silent
-    assert not notifier.load(["log"]).is_silent
+    assert notifier.load_notifiers([]).is_silent
+    assert not notifier.load_notifiers(["log"]).is_silent
     with pytest.raises(ConfigError, match="no notifier pigeon. Valid values: log"):
-        notifier.load(["log", "pigeon"])
+        notifier.load_notifiers(["log", "pigeon"])

@@ -97,7 +97,7 @@ def opened(job: Job, moments: Moments) -> Iterator[World]:
         flows.service.define = Broken(job.failing).define  # type: ignore[attr-defined]
     if job.broken:
         outcome.has_engine_finished = lambda _: False  # type: ignore[assignment]
-    conf = config.load([])
+    conf = config.load_config([])
     conf.set_override("report_interval", 3600, group="scheduler")
     conf.set_override("service_down_time", 7200, group="scheduler")
     if job.orderly:

@@ -290,7 +290,7 @@ def world(
     """
     url = url or f"sqlite:///{path / 'cgflow.db'}"
     migrate(url)
-    conf = config.load([])
+    conf = config.load_config([])
     for name, value in options.items():
         conf.set_override(name, value)
     for name, value in scheduler.items():

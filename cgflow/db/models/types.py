@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from cgflow import clock, records
 from cgflow.db.models.base import ID, NAME, Base, SoftDelete
-from cgflow.scheduler.extra_specs_ops import meets
+from cgflow.scheduler.extra_specs_ops import meets_requirement
 
 MULTIATTACH = "multiattach"
 
@@ -62,7 +62,7 @@ class VolumeType(SoftDelete, Base):
     def asks_for_multiattach(self) -> bool:
         """Whether volumes of the type may have several attachments at a time."""
         specs = {spec.key: spec.value for spec in self.extra_specs}
-        return meets(True, specs.get(MULTIATTACH, ""))
+        return meets_requirement(True, specs.get(MULTIATTACH, ""))
 
     def to_record(self) -> records.VolumeType:
         """Return the frozen record of this row."""

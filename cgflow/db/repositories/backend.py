@@ -90,13 +90,13 @@ def volume_counts(session: Session) -> dict[str, int]:
     return {host: count for host, count in session.execute(live.group_by(Volume.host)) if host}
 
 
-def loads_by_project(session: Session, name: str) -> list[records.Load]:
+def loads_by_project(session: Session, name: str) -> list[records.BackendLoad]:
     """Return what a backend stores: first of all projects together, then of each project, by project id."""
     volumes = _count_by_project(session, Volume.size, Volume.id, name)
     snapshots = _count_by_project(session, Snapshot.size, Snapshot.id, name, Snapshot.volume_id == Volume.id)
     nothing = (0, 0)
     each = [
-        records.Load(
+        records.BackendLoad(
             project_id=project_id,
             volumes=volumes.get(project_id, nothing)[0],
             volume_gib=volumes.get(project_id, nothing)[1],
@@ -105,7 +105,7 @@ def loads_by_project(session: Session, name: str) -> list[records.Load]:
         )
         for project_id in sorted(volumes.keys() | snapshots.keys())
     ]
-    total = records.Load(
+    total = records.BackendLoad(
         project_id=None,
         volumes=sum(load.volumes for load in each),
         volume_gib=sum(load.volume_gib for load in each),

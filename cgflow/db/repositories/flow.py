@@ -11,7 +11,7 @@ from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
 from cgflow import clock, records
-from cgflow.atom_states import AtomState, action_of, fold_transitions, held_by
+from cgflow.atom_states import AtomState, flow_action_of, fold_transitions, held_resource_text
 from cgflow.db.models import ATOMDETAILS, Flow, FlowEvent
 from cgflow.db.repositories import message
 from cgflow.db.repositories.paging import ListQuery, page_statement
@@ -20,7 +20,7 @@ from cgflow.errors import AlreadyCommitted, CancelRequested, FenceLost, NotFound
 from cgflow.status import UNFINISHED, FlowState, Status
 
 # Records for long lists are built from columns, without ORM objects.
-_LINE = [getattr(Flow, field.name) for field in fields(records.FlowLine)]
+_LINE = [getattr(Flow, field.name) for field in fields(records.FlowSummary)]
 _EVENT = [getattr(FlowEvent, field.name) for field in fields(records.FlowEvent)]
 _LAST = [getattr(FlowEvent, field.name) for field in fields(records.LastEvent)]
 _MOVE = [
@@ -49,7 +49,7 @@ def get(session: Session, id: str, scope: str | None) -> records.Flow:  # noqa: 
 _FILTERS = ("id", "project_id", "user_id", "state", "operation", "resource_type")
 
 
-def get_summary(session: Session, id: str, scope: str | None) -> records.FlowLine:  # noqa: A002
+def get_summary(session: Session, id: str, scope: str | None) -> records.FlowSummary:  # noqa: A002
     """Return a flow without its shape and symbols, which are long. Raises: NotFound, as ``get``."""
     row = session.execute(select(*_LINE).where(Flow.id == id)).mappings().one_or_none()
     if row is None or (scope is not None and row["project_id"] != scope):
@@ -57,7 +57,7 @@ def get_summary(session: Session, id: str, scope: str | None) -> records.FlowLin
     return _to_summary(row)
 
 
-def page(session: Session, query: ListQuery, scope: str | None) -> list[records.FlowLine]:
+def page(session: Session, query: ListQuery, scope: str | None) -> list[records.FlowSummary]:
     """Return one page of flows.
 
     The filter ``resource`` matches the id of the flow's resource or its group.
@@ -79,8 +79,8 @@ def page(session: Session, query: ListQuery, scope: str | None) -> list[records.
     return [_to_summary(row) for row in session.execute(paged).mappings()]
 
 
-def _to_summary(row: Mapping[Any, Any]) -> records.FlowLine:
-    return records.FlowLine(**{**row, "state": FlowState(row["state"])})
+def _to_summary(row: Mapping[Any, Any]) -> records.FlowSummary:
+    return records.FlowSummary(**{**row, "state": FlowState(row["state"])})
 
 
 def list_unfinished(session: Session) -> list[records.Flow]:
@@ -186,7 +186,7 @@ def record_failed_rollback(
     if let_go:
         rows.claim(session, [flow.resource_id], flow.id, None)
     rows.update_claimed(session, [flow.resource_id], flow.id, status=Status.ERROR.value, reason=why)
-    because = f"Held: {held_by(flow.id, flow.operation, undo_at)}"
+    because = f"Held: {held_resource_text(flow.id, flow.operation, undo_at)}"
     for others in REPOSITORIES.values():
         held = others.list_where(
             session, others.model.claimed_by == flow.id, others.model.id != flow.resource_id
@@ -278,4 +278,6 @@ def list_flow_actions(session: Session, flow_id: str) -> list[dict[str, Any]]:
     """Return the flow actions by operators or the service itself, in order, each with its time."""
     own = (FlowEvent.flow_id == flow_id, FlowEvent.atom.is_(None))
     rows = session.execute(select(FlowEvent.at, FlowEvent.detail).where(*own).order_by(FlowEvent.seq))
-    return [{**done, "at": clock.iso(at)} for at, detail in rows if (done := action_of(detail)) is not None]
+    return [
+        {**done, "at": clock.iso(at)} for at, detail in rows if (done := flow_action_of(detail)) is not None
+    ]

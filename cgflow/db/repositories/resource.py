@@ -10,7 +10,7 @@ from sqlalchemy import Select, false, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from cgflow import clock
-from cgflow.atom_states import held_by
+from cgflow.atom_states import held_resource_text
 from cgflow.db.models import Flow
 from cgflow.db.repositories.paging import (
     COMPARISONS,
@@ -169,7 +169,9 @@ class ResourceRepository(Generic[RecordT]):
         statement = select(Flow.operation, Flow.state, Flow.undo_at).where(Flow.id == flow_id)
         holder = session.execute(statement).one_or_none()
         if holder is not None and holder.state == FlowState.ROLLBACK_FAILED:
-            return f"{self.noun} {id} is busy: {held_by(flow_id, holder.operation, holder.undo_at)}"
+            return (
+                f"{self.noun} {id} is busy: {held_resource_text(flow_id, holder.operation, holder.undo_at)}"
+            )
         if holder is not None and holder.state in UNFINISHED:
             return f"{self.noun} {id} is busy: flow {flow_id} is at work on it. Try again when it has ended."
         return (

@@ -70,8 +70,8 @@ def test_what_is_under_way() -> None:
 def test_an_action_in_words() -> None:
     done = {"action": "skip", "task": "driver.cut", "by": "ada", "request_id": "req-1", "reason": "seen to"}
     assert atom_states.action_text(done) == "skip of driver.cut by ada (req-1): seen to."
-    assert atom_states.action_of({"result": done}) == done
+    assert atom_states.flow_action_of({"result": done}) == done
     for other in (None, {}, {"result": "words"}, {"result": {"resumed": True, "epoch": 2}}):
-        assert atom_states.action_of(other) is None
+        assert atom_states.flow_action_of(other) is None
     stored_earlier = {"action": "retry", "by": "cgflow", "reason": "automatic retry 2"}
     assert atom_states.action_text(stored_earlier) == "retry by cgflow: automatic retry 2."

@@ -17,8 +17,8 @@ from cgflow.errors import ConfigError
 def made(folder: Path, text: str, *names: str) -> dict[str, StorageDriver]:
     file = folder / "cgflow.conf"
     file.write_text(text)
-    conf = config.load([file])
-    return backends.make(conf, list(names) or conf.enabled_backends, folder)
+    conf = config.load_config([file])
+    return backends.make_drivers(conf, list(names) or conf.enabled_backends, folder)
 
 
 def test_without_a_word_it_is_qsd_in_the_state_directory_of_the_service(tmp_path: Path) -> None:

@@ -30,8 +30,8 @@ def said(tmp_path: Path, caplog: pytest.LogCaptureFixture, text: str) -> tuple[s
     file.write_text(text)
     with caplog.at_level(logging.WARNING, "cgflow"):
         try:
-            conf = config.load([file])
-            backends.make(conf, [name for name in conf.enabled_backends if name != "rbd"], tmp_path)
+            conf = config.load_config([file])
+            backends.make_drivers(conf, [name for name in conf.enabled_backends if name != "rbd"], tmp_path)
         except ConfigError as error:
             return error.message, True
     return "\n".join(caplog.messages), False
@@ -98,4 +98,4 @@ def test_a_dollar_sign_that_refers_to_nothing_is_told(
 def test_references_and_escaped_dollar_signs_are_read(tmp_path: Path, value: str, read: str) -> None:
     file = tmp_path / "cgflow.conf"
     file.write_text(f"[DEFAULT]\ndefault_volume_type = gold\nhttp_basic_auth_user_file = {value}\n")
-    assert config.load([file]).http_basic_auth_user_file == read
+    assert config.load_config([file]).http_basic_auth_user_file == read

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import exc, text
 
 from cgflow.db.database import Database
-from cgflow.db.disk_reserve import Reserve, may_use_disk_reserve
+from cgflow.db.disk_reserve import DiskReserve, may_use_disk_reserve
 from cgflow.db.transient_errors import is_unavailable
 from tests.support.disks import fill
 from tests.support.parts import mounted
@@ -25,7 +25,7 @@ def small(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.fixture
 def db(small: Path) -> Iterator[Database]:
-    made = Database(f"sqlite:///{small / 'x.db'}", Reserve(small / "x.db.reserve"))
+    made = Database(f"sqlite:///{small / 'x.db'}", DiskReserve(small / "x.db.reserve"))
     with made.write() as session:
         session.execute(text("CREATE TABLE t (v TEXT)"))
     yield made
@@ -38,7 +38,7 @@ def insert(db: Database, rows: int = 50) -> None:
 
 
 def test_the_room_is_kept_from_the_beginning(db: Database, small: Path) -> None:
-    assert db.has_room
+    assert db.has_full_reserve
     assert (small / "x.db.reserve").stat().st_size == 2**20
 
 
@@ -46,15 +46,15 @@ def test_a_full_disk_takes_what_frees_space_alone(db: Database, small: Path) -> 
     fill(small)
     with pytest.raises(exc.OperationalError, match="full"):
         insert(db)
-    assert db.has_room, "what does not free space leaves the room alone"
+    assert db.has_full_reserve, "what does not free space leaves the room alone"
 
     with may_use_disk_reserve():
         insert(db)
-    assert not db.has_room
+    assert not db.has_full_reserve
     with pytest.raises(exc.OperationalError, match="full") as refused:
         insert(db, 1)
     assert is_unavailable(refused.value), "who can wait waits"
-    insert(db.with_reserve())
+    insert(db.with_disk_reserve())
     with db.read() as session:
         assert session.execute(text("SELECT count(*) FROM t")).scalar() == 100
 
@@ -65,7 +65,7 @@ def test_whoever_takes_what_was_given_does_not_get_all(db: Database, small: Path
         with may_use_disk_reserve():
             insert(db)
         fill(small)
-    insert(db.with_reserve())
+    insert(db.with_disk_reserve())
 
 
 def test_the_room_is_kept_again_when_there_is_enough(db: Database, small: Path) -> None:
@@ -74,10 +74,10 @@ def test_the_room_is_kept_again_when_there_is_enough(db: Database, small: Path) 
         insert(db)
     filler.unlink()
     insert(db)
-    assert db.has_room
+    assert db.has_full_reserve
 
 
 def test_what_frees_space_leaves_the_room_alone_while_there_is_enough(db: Database) -> None:
     with may_use_disk_reserve():
         insert(db)
-    assert db.has_room
+    assert db.has_full_reserve

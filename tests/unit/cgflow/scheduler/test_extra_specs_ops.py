@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from cgflow.scheduler.extra_specs_ops import meets
+from cgflow.scheduler.extra_specs_ops import meets_requirement
 
 WORDS = st.text("abcxyz0189", min_size=1, max_size=6)
 NUMBERS = st.integers(-1000, 1000) | st.floats(-1000, 1000, allow_nan=False)
@@ -63,7 +63,7 @@ NUMBERS = st.integers(-1000, 1000) | st.floats(-1000, 1000, allow_nan=False)
     ],
 )
 def test_meets(capability, requirement, met):
-    assert meets(capability, requirement) is met
+    assert meets_requirement(capability, requirement) is met
 
 
 @pytest.mark.parametrize(
@@ -72,8 +72,8 @@ def test_meets(capability, requirement, met):
 )
 @given(x=NUMBERS, y=NUMBERS)
 def test_numbers_compare_as_numbers(symbol, compare, x, y):
-    assert meets(x, f"{symbol} {y}") is compare(float(x), float(str(y)))
-    assert meets(str(x), f"  {symbol}   {y} ") is compare(float(x), float(str(y)))
+    assert meets_requirement(x, f"{symbol} {y}") is compare(float(x), float(str(y)))
+    assert meets_requirement(str(x), f"  {symbol}   {y} ") is compare(float(x), float(str(y)))
 
 
 @pytest.mark.parametrize(
@@ -85,26 +85,26 @@ def test_numbers_compare_as_numbers(symbol, compare, x, y):
 )  # fmt: skip
 @given(x=WORDS, y=WORDS)
 def test_texts_compare_as_texts(symbol, compare, x, y):
-    assert meets(x, f"{symbol} {y}") is compare(x, y)
+    assert meets_requirement(x, f"{symbol} {y}") is compare(x, y)
 
 
 @given(WORDS, st.lists(WORDS, min_size=1))
 def test_or_is_membership(value, choices):
-    assert meets(value, " ".join(f"<or> {choice}" for choice in choices)) is (value in choices)
+    assert meets_requirement(value, " ".join(f"<or> {choice}" for choice in choices)) is (value in choices)
 
 
 @given(st.lists(WORDS), st.lists(WORDS, min_size=1))
 def test_all_in_is_inclusion(values, wanted):
-    assert meets(values, f"<all-in> {' '.join(wanted)}") is (set(wanted) <= set(values))
+    assert meets_requirement(values, f"<all-in> {' '.join(wanted)}") is (set(wanted) <= set(values))
 
 
 @given(st.lists(WORDS | st.integers() | st.booleans()), WORDS)
 def test_a_list_meets_what_one_of_its_items_meets(values, wanted):
     assume(wanted not in ("<all-in>",))
-    assert meets(values, wanted) is any(meets(value, wanted) for value in values)
+    assert meets_requirement(values, wanted) is any(meets_requirement(value, wanted) for value in values)
 
 
 @given(st.none() | st.text() | st.integers() | st.floats() | st.lists(st.text()) | st.booleans(), st.text())
 def test_nothing_that_an_operator_types_can_fail(capability, requirement):
     for symbol in ("", "<is> ", "<in> ", "<or> ", "<all-in> ", "= ", "!= ", "s< "):
-        assert meets(capability, symbol + requirement) in (True, False)
+        assert meets_requirement(capability, symbol + requirement) in (True, False)
