@@ -41,8 +41,8 @@ def _expect_details(
     found: DetailedInventory, scenario: Scenario, sizes_gib: dict[str, int], when: str
 ) -> None:
     """Compare all details with what is expected; ``sizes_gib`` has the volumes that were extended."""
-    wanted = scenario.expected_inventory()
-    expect(found.inventory == wanted, f"{when}, detail must hold the inventory; it holds {found.inventory}")
+    expected = scenario.expected_inventory()
+    expect(found.inventory == expected, f"{when}, detail must hold the inventory; it holds {found.inventory}")
     volumes = {
         spec.id: VolumeDetails(sizes_gib.get(spec.id, spec.size_gib) * GIB, spec.group_id)
         for spec in scenario.volumes

@@ -241,11 +241,11 @@ class Scenario(DriverUnderTest):
 
     def undo_restore(self, restore: str, snapshots: list[SnapshotSpec], what: str = "undo_restore") -> None:
         """Undo a restore."""
-        held = [
+        volumes = [
             self._volumes[snapshot.volume_id] for snapshot in snapshots if snapshot.volume_id in self._volumes
         ]
         self._disconnect_and_retry_if_busy(
-            what, lambda: self.restoring_driver.undo_restore(restore, snapshots), held
+            what, lambda: self.restoring_driver.undo_restore(restore, snapshots), volumes
         )
         self._restores.pop(restore, None)
         self.check_inventory(what)
@@ -363,10 +363,10 @@ class Scenario(DriverUnderTest):
         for group in (*whole, *sorted(self._groups)):
             where = "inventory()" if group is None else "inventory(group_id)"
             found = must_succeed(where, partial(self.driver.inventory, group))
-            wanted = self.expected_inventory(group)
+            expected = self.expected_inventory(group)
             for kind in ("groups", "volumes", "snapshots", "exports", "restores"):
-                extra = getattr(found, kind) - getattr(wanted, kind)
-                missing = getattr(wanted, kind) - getattr(found, kind)
+                extra = getattr(found, kind) - getattr(expected, kind)
+                missing = getattr(expected, kind) - getattr(found, kind)
                 if extra or missing:
                     raise Violation(
                         f"after {after}, {where} is not exact in its {kind}: "
@@ -382,9 +382,9 @@ def new_snapshot_specs(members: list[VolumeSpec]) -> list[SnapshotSpec]:
 
 
 def _expect_piece_filled_with(piece: bytes, letter: str, what: str) -> None:
-    wanted = piece_filled_with(letter)
-    if piece != wanted:
-        odd = sorted({chr(byte) for byte in piece if byte != wanted[0]})
+    expected = piece_filled_with(letter)
+    if piece != expected:
+        odd = sorted({chr(byte) for byte in piece if byte != expected[0]})
         raise Violation(f"{what} must read as {letter!r}; it reads {len(piece)} bytes with {odd} in them")
 
 

@@ -159,9 +159,9 @@ def _delete_one_of_three(scenario: Scenario, place: int, name: str) -> None:
         for letter, number, snapshot in taken:
             scenario.expect_snapshot(snapshot, letter, f"{why}, the snapshot of {letter}", 0)
             for later in range(3):
-                wanted = "ABC"[later] if later <= number else "0"
+                expected = "ABC"[later] if later <= number else "0"
                 scenario.expect_snapshot(
-                    snapshot, wanted, f"{why}, the snapshot of {letter}", (later + 1) * 64 * 1024
+                    snapshot, expected, f"{why}, the snapshot of {letter}", (later + 1) * 64 * 1024
                 )
         scenario.expect_volume(volume, "D", why, 0)
         for number, letter in enumerate("ABC"):

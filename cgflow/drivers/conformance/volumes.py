@@ -209,9 +209,9 @@ class _WritingClient:
     def await_writes(self, when: str) -> None:
         """Wait until every slot was written once more. Raises: Violation, if the client makes no progress."""
         with self._changed:
-            wanted = self._writes + SLOTS
-            self._changed.wait_for(lambda: self._failure or self._writes >= wanted, CLIENT_DEADLINE_S)
-            if self._failure is not None or self._writes < wanted:
+            target_count = self._writes + SLOTS
+            self._changed.wait_for(lambda: self._failure or self._writes >= target_count, CLIENT_DEADLINE_S)
+            if self._failure is not None or self._writes < target_count:
                 progress = "it waits" if self._failure is None else f"it was told {self._failure}"
                 raise Violation(f"{when} a client that writes must get on: {progress}")
 

@@ -156,9 +156,9 @@ class OrderedWriters:
         are not acknowledged in time or a write has failed.
         """
         with self._changed:
-            wanted = self._issued + count
-            self._changed.wait_for(lambda: self._errors or self._low >= wanted, DEADLINE_S)
-            return not self._errors and self._low >= wanted
+            target = self._issued + count
+            self._changed.wait_for(lambda: self._errors or self._low >= target, DEADLINE_S)
+            return not self._errors and self._low >= target
 
     def _is_ended(self) -> bool:
         return self._is_over or bool(self._errors)

@@ -115,7 +115,7 @@ class DrillFile:
             mark = (stat.st_ino, stat.st_mtime_ns, stat.st_size)
             if mark == self._seen:
                 return None
-            orders = _parse_faults(self.path, self.path.read_bytes())
+            faults = _parse_faults(self.path, self.path.read_bytes())
         except FileNotFoundError:
             if self._seen is None:
                 return None
@@ -124,7 +124,7 @@ class DrillFile:
         except OSError as error:
             raise DrillError(f"drill file {self.path} cannot be read: {error.strerror}") from error
         self._seen = mark
-        return orders
+        return faults
 
     def firing_count(self, id: str) -> int:
         """Return how often a fault has fired, in this process and earlier ones. Raises: DrillError."""
@@ -178,7 +178,7 @@ def _parse_faults(path: Path, blob: bytes) -> dict[str, Fault]:
         raise DrillError(f"drill file {path} is not JSON: {error}") from error
     if not isinstance(entries, list):
         raise DrillError(f"drill file {path} must hold a list of faults")
-    orders: dict[str, Fault] = {}
+    faults: dict[str, Fault] = {}
     texts: Counter[str] = Counter()
     for number, entry in enumerate(entries, start=1):
         where = f"drill file {path}, fault {number}"
@@ -197,10 +197,10 @@ def _parse_faults(path: Path, blob: bytes) -> dict[str, Fault]:
             text = json.dumps(asdict(fault), sort_keys=True)
             texts[text] += 1
             id = f"{text} #{texts[text]}"
-        if not isinstance(id, str) or id in orders:
+        if not isinstance(id, str) or id in faults:
             raise DrillError(f"{where}: id must be a text that no other fault has, not {id!r}")
-        orders[id] = fault
-    return orders
+        faults[id] = fault
+    return faults
 
 
 def _is_number(value: object, *kinds: type) -> bool:

@@ -96,30 +96,30 @@ class FaultSchedule:
         """
         with self._changed:
             try:
-                order = self._choose_due_fault(call, when, ids)
+                scheduled = self._choose_due_fault(call, when, ids)
             except DrillError as error:
                 if call in ("start", "stop"):
                     # The service must be able to start and stop; the next call reports the invalid drill
                     # file.
                     return None
                 raise FinalDriverError(f"{call} was refused: {error}") from error
-            if order is None:
+            if scheduled is None:
                 return None
-            self._log.append(Firing(order.fault, clock.now(), ids))
+            self._log.append(Firing(scheduled.fault, clock.now(), ids))
             self._changed.notify_all()
             gate = self._gate
-        return _perform_fault(order.fault, f"{call} failed by order ({when} its effect)", gate)
+        return _perform_fault(scheduled.fault, f"{call} failed by order ({when} its effect)", gate)
 
     def _choose_due_fault(self, call: str, when: When, ids: tuple[str, ...]) -> _ScheduledFault | None:
         self._reload_drill_file()
         chosen: _ScheduledFault | None = None
-        for order in (*self._ordered, *self._drilled.values()):
-            if not order.matches(call, when, ids):
+        for scheduled in (*self._ordered, *self._drilled.values()):
+            if not scheduled.matches(call, when, ids):
                 continue
-            if not order.is_due():
-                order.seen += 1
+            if not scheduled.is_due():
+                scheduled.seen += 1
             elif chosen is None:
-                chosen = order
+                chosen = scheduled
         if chosen is None:
             return None
         if self._file is not None and chosen.id is not None:
@@ -143,22 +143,22 @@ class FaultSchedule:
         self._drilled = drilled
 
 
-def _perform_fault(fault: Fault, words: str, gate: threading.Event) -> Fault | None:
+def _perform_fault(fault: Fault, message: str, gate: threading.Event) -> Fault | None:
     match fault.kind:
         case "final":
-            raise FinalDriverError(words)
+            raise FinalDriverError(message)
         case "ambiguous":
-            raise AmbiguousDriverError(words)
+            raise AmbiguousDriverError(message)
         case "busy":
-            raise BusyDriverError(words)
+            raise BusyDriverError(message)
         case "hang":
             if not gate.wait(fault.deadline_s):
-                raise AmbiguousDriverError(f"{words}: no answer within {fault.deadline_s:g} s")
+                raise AmbiguousDriverError(f"{message}: no answer within {fault.deadline_s:g} s")
             return None
         case "kill":
             os.kill(os.getpid(), signal.SIGKILL)
             return None
         case "exit":
-            raise SystemExit(words)
+            raise SystemExit(message)
         case "lie":
             return fault

@@ -60,10 +60,10 @@ def allowed_merges(
 
 def backing_chain(volume: VolumeRecord, layer: int) -> tuple[int, ...]:
     """Return a layer and all layers that it reads through, base first."""
-    below, found = volume.backing_of, [layer]
-    while (under := below[found[0]]) is not None:
-        found.insert(0, under)
-    return tuple(found)
+    below, chain = volume.backing_of, [layer]
+    while (under := below[chain[0]]) is not None:
+        chain.insert(0, under)
+    return tuple(chain)
 
 
 def layers_to_serve(volume: VolumeRecord, cloned: Collection[int] = ()) -> set[int]:
@@ -72,11 +72,11 @@ def layers_to_serve(volume: VolumeRecord, cloned: Collection[int] = ()) -> set[i
     Every open layer slows its daemon's cuts down. So the layer of a snapshot that nobody reads is
     closed, and is opened when the snapshot is exported or cloned.
     """
-    wanted = {*volume.writable_layers, *(volume.bound[snapshot] for snapshot in volume.exported)}
-    wanted |= {layer for layer in cloned if layer in volume.backing_of}
+    tips = {*volume.writable_layers, *(volume.bound[snapshot] for snapshot in volume.exported)}
+    tips |= {layer for layer in cloned if layer in volume.backing_of}
     if volume.merging is not None:
-        wanted.add(topmost_reader(volume, volume.merging.top))
-    return {layer for tip in wanted for layer in backing_chain(volume, tip)}
+        tips.add(topmost_reader(volume, volume.merging.top))
+    return {layer for tip in tips for layer in backing_chain(volume, tip)}
 
 
 def layer_to_flatten(volume: VolumeRecord, longest: int, shared: Collection[int] = ()) -> int | None:
@@ -131,9 +131,9 @@ def volume_after_merge(volume: VolumeRecord, merge: Merge) -> VolumeRecord:
 
 def volume_without_unneeded_layers(volume: VolumeRecord, cloned: Collection[int] = ()) -> VolumeRecord:
     """Return the volume without the layers aside that nothing needs."""
-    wanted = {*volume.bound.values(), *volume.writable_layers, *cloned}
+    needed = {*volume.bound.values(), *volume.writable_layers, *cloned}
     for tip in sorted(volume.aside, reverse=True):
-        if tip not in wanted and tip not in volume.aside.values():
+        if tip not in needed and tip not in volume.aside.values():
             left = {layer: over for layer, over in volume.aside.items() if layer != tip}
             return volume_without_unneeded_layers(replace(volume, aside=left), cloned)
     return volume

@@ -165,9 +165,9 @@ def missing_layers_to_open(
     volume: VolumeRecord, cloned: set[int], opened: Iterable[int]
 ) -> list[LayerToOpen]:
     """Return the layers that are still to be opened, lower ones first."""
-    wanted = layer_tree.layers_to_serve(volume, cloned) - set(opened)
+    missing = layer_tree.layers_to_serve(volume, cloned) - set(opened)
     return [
         LayerToOpen(layer, below, read_only=layer not in volume.writable_layers)
         for layer, below in volume.backing_of.items()
-        if layer in wanted
+        if layer in missing
     ]

@@ -226,9 +226,9 @@ def _match_open_layers(home: Home) -> set[str]:
         layer for volume in volumes for layer in layer_tree.layers_to_serve(volume, home.layers_being_cloned)
     }
     owned |= {overlay.layer for volume in volumes for overlay in volume.pending.values()}
-    wanted = {name for volume in volumes for name in (volume.id, *volume.exported)}
-    wanted |= home.clone_exports.keys()
-    for name in graph.exports().keys() - wanted:
+    export_names = {name for volume in volumes for name in (volume.id, *volume.exported)}
+    export_names |= home.clone_exports.keys()
+    for name in graph.exports().keys() - export_names:
         graph.remove_export(name)
     # A layer has a higher number than its backing layer, so this closes from the top down.
     for layer in sorted(nodes.keys() - owned, reverse=True):

@@ -210,15 +210,15 @@ def command_line(pid: int) -> list[str]:
 
 def open_files(pid: int) -> frozenset[FileId] | None:
     """Return the files that a process has open, or None if the system does not say."""
-    found: set[FileId] = set()
+    file_ids: set[FileId] = set()
     try:
         for descriptor in os.listdir(f"/proc/{pid}/fd"):
             with suppress(FileNotFoundError):
                 file = os.stat(f"/proc/{pid}/fd/{descriptor}")
-                found.add((file.st_dev, file.st_ino))
+                file_ids.add((file.st_dev, file.st_ino))
     except OSError:
         return None
-    return frozenset(found)
+    return frozenset(file_ids)
 
 
 def await_end_or_kill(folder: Path, record: DaemonRecord, patience: float = QUIT_DEADLINE) -> None:

@@ -192,13 +192,13 @@ def _decode_header(blob: bytes) -> Header:
     )
 
 
-def _find_header_extension(blob: bytes, offset: int, wanted: int) -> bytes | None:
+def _find_header_extension(blob: bytes, offset: int, type_code: int) -> bytes | None:
     """Return the content of a header extension, or None if there is none of that kind."""
     while offset + 8 <= len(blob):
         kind, length = struct.unpack_from(">II", blob, offset)
         if kind == 0:
             return None
-        if kind == wanted:
+        if kind == type_code:
             return blob[offset + 8 : offset + 8 + length]
         offset += 8 + -(-length // 8) * 8
     return None

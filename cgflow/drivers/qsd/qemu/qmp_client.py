@@ -60,7 +60,7 @@ class EventQueue:
         """Add an event; None says that no more will come."""
         self._queue.put(event)
 
-    def wait(self, wanted: Callable[[JSON], bool], deadline: float) -> JSON | None:
+    def wait(self, matches: Callable[[JSON], bool], deadline: float) -> JSON | None:
         """Return the next event that matches, or None at the deadline (``time.monotonic`` seconds).
 
         Raises: DaemonLost, if the connection ends first.
@@ -73,20 +73,20 @@ class EventQueue:
             if event is None:
                 self._queue.put(None)
                 raise DaemonLost("qemu-storage-daemon ended while an event was awaited")
-            if wanted(event):
+            if matches(event):
                 return event
 
-    def drain(self, wanted: Callable[[JSON], bool]) -> list[JSON]:
+    def drain(self, matches: Callable[[JSON], bool]) -> list[JSON]:
         """Return the matching events received so far, and discard the others."""
-        found: list[JSON] = []
+        matching: list[JSON] = []
         while not self._queue.empty():
             event = self._queue.get()
             if event is None:
                 self._queue.put(None)
                 break
-            if wanted(event):
-                found.append(event)
-        return found
+            if matches(event):
+                matching.append(event)
+        return matching
 
 
 class QmpClient:
