@@ -62,6 +62,6 @@ def _removal_step(what: str, snapshot: Member | None) -> Task:
         case "group":
             return driver.DeleteGroup()
         case "export":
-            return audit.Unexport(snapshot)
+            return audit.UnexportSnapshot(snapshot)
         case _:
             return audit.EndRestore()

@@ -112,7 +112,7 @@ def revert(members: list[Member]) -> Flow:
             "consistencygroup.restored",
             *(kept if members else ()),
             restore.FinishRestore(),
-            restore.SettleGroup(),
+            restore.ReleaseRestoredGroup(),
         ),
     )
 

@@ -78,7 +78,7 @@ class VerifyFinding(Task):
             )
 
 
-class Unexport(Task):
+class UnexportSnapshot(Task):
     """Withdraw the address of a snapshot.
 
     Revert: nothing is restored. A client that may read the snapshot can request its address again.

@@ -175,7 +175,7 @@ class CommitExtend(CommitRecord):
             volume.REPOSITORY.release_with_status(session, [resource_id], flow_id, rest, size=new_size)
 
 
-class SettleVolume(Task):
+class ReleaseRestoredVolume(Task):
     """Make a volume ``available`` again without other changes to its record, and release all claims.
 
     Revert: nothing. The step is after the point of no return.

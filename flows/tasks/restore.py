@@ -88,7 +88,7 @@ class FinishRestore(Task):
         verify_restore(drivers[host], flow_id, group_id, kept=False)
 
 
-class SettleGroup(Task):
+class ReleaseRestoredGroup(Task):
     """Make a group and its members ``available`` again, and release the snapshots.
 
     Revert: nothing. The step is after the point of no return.

@@ -98,7 +98,7 @@ def revert() -> Flow:
         claim.ClaimForChange(),
         restore.Restore(),
         restore.CommitRestore(),
-        forward_only("volume.restored", restore.FinishRestore(), record.SettleVolume()),
+        forward_only("volume.restored", restore.FinishRestore(), record.ReleaseRestoredVolume()),
     )
 
 
