@@ -43,7 +43,7 @@ class Bare:
         """See Contender."""
         self._cuts += 1
         with system_calls.open_descriptor(self._folder / "live", os.O_RDONLY | os.O_DIRECTORY) as live:
-            system_calls.snapshot(live, self._folder / f"c{self._cuts}")
+            system_calls.snapshot_subvolume(live, self._folder / f"c{self._cuts}")
 
     def snapshots(self) -> list[JSON]:
         """See Contender."""

@@ -112,7 +112,7 @@ class Recording(StepFaults):
             self.at = str(point)
             # One thread runs all steps, so that nothing else happens except what the writer has yet to write.
             self.rows = exported(self._world.database)
-            self.backend = list(self._world.driver._state.events())  # type: ignore[attr-defined]
+            self.backend = list(self._world.driver._state.events_to_rebuild())  # type: ignore[attr-defined]
 
 
 def _tasks(graph: Flow) -> Iterator[Any]:

@@ -52,7 +52,7 @@ def resumed(history: History, folder: Path) -> Iterator[World]:
     database.close()
     driver = MemoryDriver()
     for event in history["backend"]:
-        driver._state.apply(event)
+        driver._state.apply_event(event)
     with world(folder, driver, url=url) as made:
         yield made
 

@@ -1,6 +1,6 @@
 """What all calls on a btrfs backend share: state, locks of homes, recovery of interrupted calls, addresses.
 
-A call locks the homes that it needs, settles what earlier calls left unfinished there, checks its arguments,
+A call locks the homes that it needs, recovers what earlier calls left unfinished there, checks its arguments,
 writes its intent, and then has its effect. A call that can be undone is undone when it fails. A call that can
 only go forward (a removal) is carried out by the same code that recovery uses (``intent_recovery``).
 """
@@ -65,19 +65,19 @@ class BtrfsBase:
 
     @contextmanager
     def _lock_homes(self, *homes: str) -> Iterator[State]:
-        """Lock homes for one call, after settling the interrupted operations in them.
+        """Lock homes for one call, after recovering the interrupted operations in them.
 
         Raises: FinalDriverError, if the file system is not there; BusyDriverError, if something cannot be
-        settled now; AmbiguousDriverError for an OSError in the block. Other errors in the block pass.
+        recovered now; AmbiguousDriverError for an OSError in the block. Other errors in the block pass.
         """
         self._mount.check()
-        with self._lock_involved(set(homes)):
+        with self._lock_involved_homes(set(homes)):
             try:
-                for intent in self._intents_in(set(homes)):
-                    self._settle(intent)
+                for intent in self._intents_in_homes(set(homes)):
+                    self._recover_intent(intent)
             except OSError as error:
                 raise BusyDriverError(
-                    f"{self._layout.root}: an interrupted operation cannot be settled now: "
+                    f"{self._layout.root}: an interrupted operation cannot be recovered now: "
                     f"{describe_error(error)}"
                 ) from error
             try:
@@ -90,15 +90,15 @@ class BtrfsBase:
         """Write an intent. If the block fails before its last event is written, undo it.
 
         Raises: FinalDriverError for an OSError, if everything was undone; otherwise the error of the block;
-        AmbiguousDriverError, if the undo fails. The intent then stays until it is settled.
+        AmbiguousDriverError, if the undo fails. The intent then stays until it is recovered.
         """
-        self._record({"do": "intend", "begins": asdict(intent)})
+        self._record_event({"do": "intend", "begins": asdict(intent)})
         try:
             yield
         except BaseException as error:
             if self._state.intents.get(intent.key) == intent:
                 try:
-                    self._settle(intent)
+                    self._recover_intent(intent)
                 except (OSError, DriverError) as second:
                     raise AmbiguousDriverError(
                         f"{intent.what} failed ({describe_error(error)}), and its effects could not be "
@@ -108,19 +108,19 @@ class BtrfsBase:
                 raise FinalDriverError(f"{intent.what}: {describe_error(error)}; nothing was made") from error
             raise
 
-    def _carry_out(self, intent: Intent) -> None:
+    def _execute_intent(self, intent: Intent) -> None:
         """Write an intent that only goes forward, and carry it out. Raises: DriverError, OSError."""
-        self._record({"do": "intend", "begins": asdict(intent)}, releasing=True)
-        self._settle(intent)
+        self._record_event({"do": "intend", "begins": asdict(intent)}, releasing=True)
+        self._recover_intent(intent)
 
-    def _settle(self, intent: Intent) -> None:
-        self._record(intent_recovery.settle(self._layout, self._state, intent), releasing=True)
+    def _recover_intent(self, intent: Intent) -> None:
+        self._record_event(intent_recovery.recover_intent(self._layout, self._state, intent), releasing=True)
 
-    def _record(self, event: JSON, *, releasing: bool = False) -> None:
+    def _record_event(self, event: JSON, *, releasing: bool = False) -> None:
         """Write an event durably and apply it. Raises: FinalDriverError, AmbiguousDriverError."""
         with self._lock:
             position = self._event_log.append(event, releasing=releasing)
-            self._state.apply(event)
+            self._state.apply_event(event)
         self._event_log.sync(position)
         self._layout.trace(f"noted:{event['do']}")
 
@@ -145,7 +145,7 @@ class BtrfsBase:
         if copy.size_bytes is None:
             raise FinalDriverError(f"snapshot {snapshot.id} is prepared but has not been cut")
         file = self._snapshot_file(copy)
-        cut = self._layout.cut(copy.home, snapshot.cgsnapshot_id)
+        cut = self._layout.cut_subvolume(copy.home, snapshot.cgsnapshot_id)
         if not file.is_file() or not system_calls.is_read_only(cut):
             raise FinalDriverError(f"snapshot {snapshot.id} is not in a read-only subvolume at {file}")
         size = file.stat().st_size
@@ -174,12 +174,18 @@ class BtrfsBase:
             self._layout.make_file(file, size, source)
             self._layout.trace("volume:after-file")
             new = Volume(volume.id, size, volume.group_id)
-            self._record({"do": "volume", **asdict(new), "ends": intent.key})
+            self._record_event({"do": "volume", **asdict(new), "ends": intent.key})
 
     def _require_unused_home(self, home: str) -> None:
         """Raises: FinalDriverError, if the home belongs to another object, or exists and has no record."""
-        if home in self._state.groups or home in self._state.volumes or self._layout.home(home).exists():
-            raise FinalDriverError(f"{self._layout.home(home)} is in use by another object; nothing was made")
+        if (
+            home in self._state.groups
+            or home in self._state.volumes
+            or self._layout.home_folder(home).exists()
+        ):
+            raise FinalDriverError(
+                f"{self._layout.home_folder(home)} is in use by another object; nothing was made"
+            )
 
     def _require_group(self, group_id: str | None) -> None:
         if group_id is not None and group_id not in self._state.groups:
@@ -189,16 +195,16 @@ class BtrfsBase:
         """Raises: FinalDriverError, if the file of a volume is missing, not a regular file, or too short."""
         file = self._layout.volume_file(volume.home, volume.id)
         try:
-            found = file.lstat()
+            stats = file.lstat()
         except FileNotFoundError:
             raise FinalDriverError(
                 f"{file} is missing: restore it from a backup, or delete the volume"
             ) from None
-        if not stat.S_ISREG(found.st_mode):
+        if not stat.S_ISREG(stats.st_mode):
             raise FinalDriverError(f"{file} has lost data: it is not a regular file; move it away")
-        if found.st_size < volume.size_bytes:
+        if stats.st_size < volume.size_bytes:
             raise FinalDriverError(
-                f"{file} has lost data: it has {found.st_size} bytes instead of the {volume.size_bytes} of "
+                f"{file} has lost data: it has {stats.st_size} bytes instead of the {volume.size_bytes} of "
                 f"volume {volume.id}. Restore it from a backup, or extend the volume to that size again"
             )
 
@@ -209,33 +215,33 @@ class BtrfsBase:
             )
 
     @contextmanager
-    def _lock_involved(self, homes: set[str]) -> Iterator[None]:
+    def _lock_involved_homes(self, homes: set[str]) -> Iterator[None]:
         """Lock homes in sorted order, together with the homes that interrupted operations in them involve."""
         while True:
-            wanted = self._involved_homes(homes)
-            with ExitStack() as held:
-                for home in sorted(wanted):
+            involved = self._involved_homes(homes)
+            with ExitStack() as stack:
+                for home in sorted(involved):
                     with self._lock:
                         lock = self._homes[home]
-                    held.enter_context(lock)
-                if self._involved_homes(homes) <= wanted:
+                    stack.enter_context(lock)
+                if self._involved_homes(homes) <= involved:
                     yield
                     return
 
     def _involved_homes(self, homes: set[str]) -> set[str]:
         reached = set(homes)
         while True:
-            more = {home for intent in self._intents_in(reached) for home in intent.homes}
+            more = {home for intent in self._intents_in_homes(reached) for home in intent.homes}
             if more <= reached:
                 return reached
             reached |= more
 
-    def _intents_in(self, homes: set[str]) -> list[Intent]:
+    def _intents_in_homes(self, homes: set[str]) -> list[Intent]:
         with self._lock:
             return [intent for intent in self._state.intents.values() if homes & set(intent.homes)]
 
 
-def local(file: Path, size_bytes: int, *, read_only: bool) -> Connection:
+def local_connection(file: Path, size_bytes: int, *, read_only: bool) -> Connection:
     """Return the address of a file on this host, as Cinder's ``local`` protocol."""
     data: JSON = {"device_path": str(file), "size_bytes": size_bytes, "read_only": read_only}
     if not read_only:

@@ -27,5 +27,5 @@ class BtrfsCloning(BtrfsBase, Cloning):
                     f"volume {volume.id} of {volume.size_gib} GiB is too small for snapshot {source.id} "
                     f"of {copy.size_bytes} bytes"
                 )
-            with system_calls.open_descriptor(file, os.O_RDONLY) as held:
-                self._make_volume(volume, held)
+            with system_calls.open_descriptor(file, os.O_RDONLY) as descriptor:
+                self._make_volume(volume, descriptor)

@@ -11,7 +11,7 @@ from cgflow import __version__
 from cgflow.drivers.btrfs.base import GIB, MAX_OVER_SUBSCRIPTION_RATIO, PROMISE
 from cgflow.drivers.btrfs.cloning import BtrfsCloning
 from cgflow.drivers.btrfs.group_snapshots import BtrfsGroupSnapshots
-from cgflow.drivers.btrfs.inventory import BtrfsInventory, known_homes
+from cgflow.drivers.btrfs.inventory import BtrfsInventory, recorded_homes
 from cgflow.drivers.btrfs.regrouping import BtrfsRegrouping
 from cgflow.drivers.btrfs.restoring import BtrfsRestoring
 from cgflow.drivers.btrfs.state import State
@@ -53,16 +53,16 @@ class BtrfsDriver(
     """Volumes as sparse files, in one subvolume for each group. One process at a time uses a backend."""
 
     def start(self) -> None:
-        """See the contract. What cannot be settled now is left to the next call and reported as a problem."""
+        """See the contract. What cannot be recovered now is reported, and left to the next call."""
         self._mount.open()
         try:
             state = State()
-            self._event_log.open(state.apply, state.events)
+            self._event_log.open(state.apply_event, state.events_to_rebuild)
         except ConfigError:
             self._mount.close()
             raise
         self._state = state
-        for home in sorted(known_homes(state) | {h for i in state.intents.values() for h in i.homes}):
+        for home in sorted(recorded_homes(state) | {h for i in state.intents.values() for h in i.homes}):
             try:
                 self._recover_home(home)
             except DriverError:
@@ -101,7 +101,7 @@ class BtrfsDriver(
         )
 
     def _recover_home(self, home: str) -> None:
-        """Settle the interrupted operations of a home, prune its cuts, and recreate its exports.
+        """Recover the interrupted operations of a home, prune its cuts, and recreate its exports.
 
         After a power failure, a cut may again contain the file of a snapshot that was deleted. Raises:
         DriverError.
@@ -112,10 +112,10 @@ class BtrfsDriver(
             ]
             for cut in {copy.spec.cgsnapshot_id for copy in copies}:
                 members = [copy.spec.volume_id for copy in copies if copy.spec.cgsnapshot_id == cut]
-                self._layout.prune(home, cut, members)
+                self._layout.prune_cut(home, cut, members)
             for copy in copies:
                 if copy.is_exported:
-                    self._layout.export(copy.spec.id, self._snapshot_file(copy))
+                    self._layout.link_export(copy.spec.id, self._snapshot_file(copy))
 
 
 def make(name: str, state_dir: Path, path: str, max_over_subscription_ratio: float) -> BtrfsDriver:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cgflow.drivers.btrfs import system_calls
 from cgflow.drivers.btrfs.base import BtrfsBase
-from cgflow.drivers.btrfs.layout import Layout, names
+from cgflow.drivers.btrfs.layout import Layout, list_names
 from cgflow.drivers.btrfs.state import State, Volume
 from cgflow.drivers.contract import (
     DetailedInventory,
@@ -31,10 +31,10 @@ class BtrfsInventory(BtrfsBase, SupportsDetailedInventory):
         """See the contract. Every home is checked on the disk."""
         self._mount.check()
         problems: list[str] = []
-        for home in sorted(known_homes(self._state) if group_id is None else {group_id}):
-            problems += self._problems_of(home)
+        for home in sorted(recorded_homes(self._state) if group_id is None else {group_id}):
+            problems += self._find_home_problems(home)
         if group_id is None:
-            problems += _orphans(self._layout, self._state)
+            problems += _find_orphaned_homes(self._layout, self._state)
         with self._lock:
             state = self._state
             volumes = [v for v in state.volumes.values() if group_id in (None, v.group_id)]
@@ -57,7 +57,7 @@ class BtrfsInventory(BtrfsBase, SupportsDetailedInventory):
         return DetailedInventory(
             inventory,
             {
-                v.id: VolumeDetails(self._size_bytes(v), v.group_id)
+                v.id: VolumeDetails(self._volume_file_size(v), v.group_id)
                 for v in volumes
                 if v.id in inventory.volumes
             },
@@ -68,30 +68,34 @@ class BtrfsInventory(BtrfsBase, SupportsDetailedInventory):
             },
         )
 
-    def _size_bytes(self, volume: Volume) -> int:
+    def _volume_file_size(self, volume: Volume) -> int:
         try:
             return self._layout.volume_file(volume.home, volume.id).stat().st_size
         except FileNotFoundError:
             # The inventory reports the missing file as a problem.
             return volume.size_bytes
 
-    def _problems_of(self, home: str) -> list[str]:
+    def _find_home_problems(self, home: str) -> list[str]:
         try:
             with self._lock_homes(home) as state:
-                return list(_problems(self._layout, state, home)) if home in known_homes(state) else []
+                return (
+                    list(_compare_home_with_records(self._layout, state, home))
+                    if home in recorded_homes(state)
+                    else []
+                )
         except DriverError as error:
             return [error.message]
 
 
-def known_homes(state: State) -> set[str]:
+def recorded_homes(state: State) -> set[str]:
     """Return the homes that have records."""
     volumes, groups = list(state.volumes.values()), set(state.groups)
     return groups | {volume.home for volume in volumes}
 
 
-def _problems(layout: Layout, state: State, home: str) -> Iterator[str]:
+def _compare_home_with_records(layout: Layout, state: State, home: str) -> Iterator[str]:
     """Report the mismatches in a locked home. Raises: OSError."""
-    live = layout.live(home)
+    live = layout.live_subvolume(home)
     if not system_calls.is_subvolume(live):
         yield f"{live} is missing: the volumes of {home} are lost; restore them from a backup"
         return
@@ -113,25 +117,25 @@ def _problems(layout: Layout, state: State, home: str) -> Iterator[str]:
             )
     copies = [copy for id in volumes for copy in state.snapshots_of(id) if copy.size_bytes is not None]
     cuts = {copy.spec.cgsnapshot_id for copy in copies}
-    yield from _compare_names(layout.home(home) / "cuts", cuts, "cgsnapshot", _REMOVE)
-    for id in sorted(cuts & names(layout.home(home) / "cuts")):
-        cut = layout.cut(home, id)
+    yield from _compare_names(layout.home_folder(home) / "cuts", cuts, "cgsnapshot", _REMOVE)
+    for id in sorted(cuts & list_names(layout.home_folder(home) / "cuts")):
+        cut = layout.cut_subvolume(home, id)
         members = {copy.spec.volume_id for copy in copies if copy.spec.cgsnapshot_id == id}
         yield from _compare_names(cut / "volumes", members, "snapshot")
         if not system_calls.is_read_only(cut):
             yield f"{cut} is writable: make it read-only with 'btrfs property set {cut} ro true'"
 
 
-def _orphans(layout: Layout, state: State) -> Iterator[str]:
+def _find_orphaned_homes(layout: Layout, state: State) -> Iterator[str]:
     """Report the homes that no record and no intent names. Raises: OSError."""
-    known = known_homes(state) | {home for intent in list(state.intents.values()) for home in intent.homes}
-    for home in sorted(names(layout.homes) - known):
-        yield f"{layout.home(home)} belongs to no group and no volume: {_REMOVE}"
+    known = recorded_homes(state) | {home for intent in list(state.intents.values()) for home in intent.homes}
+    for home in sorted(list_names(layout.homes) - known):
+        yield f"{layout.home_folder(home)} belongs to no group and no volume: {_REMOVE}"
 
 
 def _compare_names(folder: Path, known: set[str], what: str, then: str = "move it away") -> Iterator[str]:
-    found = names(folder)
-    for name in sorted(known - found):
+    present = list_names(folder)
+    for name in sorted(known - present):
         yield f"{what} {name} is missing from {folder}: restore it from a backup, or delete it"
-    for name in sorted(found - known):
+    for name in sorted(present - known):
         yield f"{folder / name} is a {what} without a record: {then}"

@@ -51,7 +51,7 @@ class Mount:
         self.path = path.absolute()
         self.folder = self.path / name
         self._descriptor: weakref.finalize[[int], Mount] | None = None
-        self._known: tuple[int, int] | None = None
+        self._identity: tuple[int, int] | None = None
 
     def open(self) -> None:
         """Create or recognise the folder, and keep it open. Raises: ConfigError."""
@@ -67,7 +67,7 @@ class Mount:
                     f"{self.path} does not lie on a btrfs: mount one there, or set another path"
                 )
             if self.folder.exists():
-                self._check_owner()
+                self._require_own_folder()
             for folder in (self.folder, self.folder / "homes", self.folder / "exports"):
                 make_folder(folder)
             self._keep_open()
@@ -76,19 +76,19 @@ class Mount:
 
     def close(self) -> None:
         """Release the file system. Idempotency: a closed mount stays closed."""
-        self._known = None
+        self._identity = None
         if self._descriptor is not None:
             self._descriptor()
 
     def check(self) -> None:
         """Raises: FinalDriverError, if the folder is not the one that was opened, or none was opened."""
-        if self._known is None:
+        if self._identity is None:
             raise FinalDriverError("the btrfs driver has not been started")
         try:
-            found = self.folder.stat()
+            facts = self.folder.stat()
         except OSError as error:
             raise FinalDriverError(self._missing_message(describe_error(error))) from error
-        if (found.st_dev, found.st_ino) != self._known:
+        if (facts.st_dev, facts.st_ino) != self._identity:
             raise FinalDriverError(self._missing_message("another folder is there"))
 
     def _keep_open(self) -> None:
@@ -97,17 +97,17 @@ class Mount:
         # A driver that is dropped without close, as after a crash, must not prevent unmounting.
         self._descriptor = weakref.finalize(self, os.close, descriptor)
         facts = os.fstat(descriptor)
-        self._known = (facts.st_dev, facts.st_ino)
+        self._identity = (facts.st_dev, facts.st_ino)
 
-    def _check_owner(self) -> None:
-        found = {path.name for path in self.folder.iterdir()}
-        foreign = sorted(found - _OURS)
+    def _require_own_folder(self) -> None:
+        names = {path.name for path in self.folder.iterdir()}
+        foreign = sorted(names - _OURS)
         homes = self.folder / "homes"
-        has_no_log = "journal" not in found and homes.is_dir() and any(homes.iterdir())
+        has_no_log = "journal" not in names and homes.is_dir() and any(homes.iterdir())
         if foreign or has_no_log:
-            held = ", ".join(foreign[:3]) or "volumes but no journal"
+            reason = ", ".join(foreign[:3]) or "volumes but no journal"
             raise ConfigError(
-                f"{self.folder} has {held}, so this driver did not create it: set another path, "
+                f"{self.folder} has {reason}, so this driver did not create it: set another path, "
                 "or restore the missing files"
             )
 
@@ -124,59 +124,59 @@ class Layout:
         self.exports = root / "exports"
         self.trace = trace
 
-    def home(self, home: str) -> Path:
+    def home_folder(self, home: str) -> Path:
         """The folder of a home."""
         return self.homes / home
 
-    def live(self, home: str) -> Path:
+    def live_subvolume(self, home: str) -> Path:
         """The subvolume that a cut snapshots."""
         return self.homes / home / "live"
 
     def volume_file(self, home: str, volume_id: str) -> Path:
         """The file of a volume, which its clients open."""
-        return self.live(home) / "volumes" / volume_id
+        return self.live_subvolume(home) / "volumes" / volume_id
 
-    def kept(self, home: str, volume_id: str) -> Path:
+    def previous_content_file(self, home: str, volume_id: str) -> Path:
         """The file with the previous content of a volume, during an unfinished restore."""
-        return self.live(home) / "kept" / volume_id
+        return self.live_subvolume(home) / "kept" / volume_id
 
     def moving_out_file(self, home: str, volume_id: str) -> Path:
         """The file of a volume that is moving out, which clients do not open."""
-        return self.live(home) / "away" / volume_id
+        return self.live_subvolume(home) / "away" / volume_id
 
-    def cut(self, home: str, cgsnapshot_id: str) -> Path:
+    def cut_subvolume(self, home: str, cgsnapshot_id: str) -> Path:
         """The subvolume of a cut."""
         return self.homes / home / "cuts" / cgsnapshot_id
 
     def snapshot_file(self, home: str, cgsnapshot_id: str, volume_id: str) -> Path:
         """The file of one member's snapshot."""
-        return self.cut(home, cgsnapshot_id) / "volumes" / volume_id
+        return self.cut_subvolume(home, cgsnapshot_id) / "volumes" / volume_id
 
     def create_home(self, home: str) -> None:
         """Create the missing folders of a home."""
-        (self.home(home) / "cuts").mkdir(mode=0o700, parents=True, exist_ok=True)
-        if not self.live(home).exists():
-            system_calls.create_subvolume(self.live(home))
+        (self.home_folder(home) / "cuts").mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not self.live_subvolume(home).exists():
+            system_calls.create_subvolume(self.live_subvolume(home))
             self.trace("home:after-subvolume")
         for name in _LIVE:
-            (self.live(home) / name).mkdir(mode=0o700, exist_ok=True)
+            (self.live_subvolume(home) / name).mkdir(mode=0o700, exist_ok=True)
         fsync_folder(self.homes)
         # The fsync of a folder does not make the subvolume itself durable.
-        system_calls.sync(self.homes)
+        system_calls.sync_file_system(self.homes)
 
     def remove_home(self, home: str) -> None:
         """Remove the folders of a home with their content."""
-        if not self.home(home).exists():
+        if not self.home_folder(home).exists():
             return
-        cuts = self.home(home) / "cuts"
-        for subvolume in (*(cuts.iterdir() if cuts.exists() else ()), self.live(home)):
+        cuts = self.home_folder(home) / "cuts"
+        for subvolume in (*(cuts.iterdir() if cuts.exists() else ()), self.live_subvolume(home)):
             if subvolume.exists():
                 system_calls.destroy_subvolume(subvolume)
         self.trace("home:after-destroy")
         if cuts.exists():
             cuts.rmdir()
-        self.home(home).rmdir()
-        system_calls.sync(self.homes)
+        self.home_folder(home).rmdir()
+        system_calls.sync_file_system(self.homes)
 
     def make_file(self, path: Path, size_bytes: int, source: int | None = None) -> None:
         """Create a file of a size, durably: empty, or beginning with the content of an open file."""
@@ -190,62 +190,62 @@ class Layout:
     def sync_live(self, home: str) -> None:
         """Make the changed names in the live subvolume durable."""
         for name in _LIVE:
-            fsync_folder(self.live(home) / name)
+            fsync_folder(self.live_subvolume(home) / name)
 
     def snapshot_live(self, home: str, cgsnapshot_id: str) -> None:
         """Snapshot the live subvolume of a home, at one instant."""
-        with system_calls.open_descriptor(self.live(home), os.O_RDONLY | os.O_DIRECTORY) as live:
-            system_calls.snapshot(live, self.cut(home, cgsnapshot_id))
+        with system_calls.open_descriptor(self.live_subvolume(home), os.O_RDONLY | os.O_DIRECTORY) as live:
+            system_calls.snapshot_subvolume(live, self.cut_subvolume(home, cgsnapshot_id))
 
-    def prune(self, home: str, cgsnapshot_id: str, members: Iterable[str]) -> None:
+    def prune_cut(self, home: str, cgsnapshot_id: str, members: Iterable[str]) -> None:
         """Remove all files from a cut except those of ``members``; remove the cut if there are none."""
-        cut = self.cut(home, cgsnapshot_id)
-        wanted = set(members)
+        cut = self.cut_subvolume(home, cgsnapshot_id)
+        kept_names = set(members)
         if not cut.exists():
             return
-        if not wanted:
+        if not kept_names:
             system_calls.destroy_subvolume(cut)
             # Otherwise a power failure could bring back a cut that has no record any more.
-            system_calls.sync(self.homes)
+            system_calls.sync_file_system(self.homes)
             return
-        waste = [cut / "volumes" / name for name in names(cut / "volumes") if name not in wanted]
-        waste += [cut / folder / name for folder in _LIVE[1:] for name in names(cut / folder)]
-        if not waste:
-            self.close(cut)
+        unwanted = [cut / "volumes" / name for name in list_names(cut / "volumes") if name not in kept_names]
+        unwanted += [cut / folder / name for folder in _LIVE[1:] for name in list_names(cut / folder)]
+        if not unwanted:
+            self.make_cut_read_only(cut)
             return
-        with system_calls.writable(cut):
+        with system_calls.writable_subvolume(cut):
             self.trace("prune:opened")
-            for path in waste:
+            for path in unwanted:
                 path.unlink()
 
-    def add_snapshot(self, home: str, cgsnapshot_id: str, volume_id: str, source: int) -> None:
+    def add_snapshot_to_cut(self, home: str, cgsnapshot_id: str, volume_id: str, source: int) -> None:
         """Add a snapshot from another home to a cut, which is created if it does not exist here."""
-        cut = self.cut(home, cgsnapshot_id)
+        cut = self.cut_subvolume(home, cgsnapshot_id)
         if not cut.exists():
             system_calls.create_subvolume(cut)
-        with system_calls.writable(cut):
+        with system_calls.writable_subvolume(cut):
             (cut / "volumes").mkdir(mode=0o700, exist_ok=True)
             self.trace("move:cut-opened")
             self.make_file(cut / "volumes" / volume_id, os.fstat(source).st_size, source)
 
-    def close(self, cut: Path) -> None:
+    def make_cut_read_only(self, cut: Path) -> None:
         """Make a cut read-only, if a crash has left it writable."""
         if not system_calls.is_read_only(cut):
             system_calls.set_read_only(cut, is_closed=True)
 
-    def export(self, snapshot_id: str, file: Path) -> None:
+    def link_export(self, snapshot_id: str, file: Path) -> None:
         """Create the link to a snapshot, or point it to the snapshot's current place."""
         new = self.exports / f".{snapshot_id}"
         new.unlink(missing_ok=True)
         new.symlink_to(file)
         new.replace(self.exports / snapshot_id)
 
-    def unexport(self, snapshot_id: str) -> None:
+    def unlink_export(self, snapshot_id: str) -> None:
         """Remove the link to a snapshot."""
         (self.exports / snapshot_id).unlink(missing_ok=True)
 
 
-def remove(*paths: Path) -> None:
+def remove_files(*paths: Path) -> None:
     """Remove files durably. Missing files are ignored."""
     for path in paths:
         path.unlink(missing_ok=True)
@@ -254,7 +254,7 @@ def remove(*paths: Path) -> None:
             fsync_folder(folder)
 
 
-def names(folder: Path) -> set[str]:
+def list_names(folder: Path) -> set[str]:
     """Return the names in a folder; an empty set if it does not exist."""
     return set(os.listdir(folder)) if folder.is_dir() else set()
 

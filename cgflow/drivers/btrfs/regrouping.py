@@ -11,7 +11,7 @@ from __future__ import annotations
 from cgflow.drivers.btrfs import intent_recovery, system_calls
 from cgflow.drivers.btrfs.base import BtrfsBase
 from cgflow.drivers.btrfs.state import Intent, Snapshot, Volume
-from cgflow.drivers.btrfs.system_calls import SNAPSHOT_FLAGS, VOLUME_FLAGS, Leases, exclusive_leases
+from cgflow.drivers.btrfs.system_calls import SNAPSHOT_FLAGS, VOLUME_FLAGS, Leases, hold_exclusive_leases
 from cgflow.drivers.contract import Regrouping, VolumeSpec
 from cgflow.errors import FinalDriverError
 
@@ -36,35 +36,35 @@ class BtrfsRegrouping(BtrfsBase, Regrouping):
             cuts = sorted({copy.spec.cgsnapshot_id for copy in copies})
             about = {"volume": volume.id, "source": source, "target": target, "cuts": cuts}
             intent = Intent(f"volume {volume.id}", intent_recovery.MOVE, (source, target), about)
-            with exclusive_leases(files, doing) as held, self._undo_on_failure(intent):
-                self._hide_and_copy(known, target, copies, held)
+            with hold_exclusive_leases(files, doing) as leases, self._undo_on_failure(intent):
+                self._hide_and_copy(known, target, copies, leases)
                 # A client may have found the file by its old path before it was renamed.
-                held.raise_if_awaited(doing)
+                leases.raise_if_awaited(doing)
                 tidy = {
                     "key": intent.key,
                     "what": intent_recovery.FINISH_MOVE,
                     "homes": [source, target],
                     "about": about,
                 }
-                self._record({"do": "move", "id": volume.id, "group_id": group_id, "begins": tidy})
-            self._settle(state.intents[intent.key])
+                self._record_event({"do": "move", "id": volume.id, "group_id": group_id, "begins": tidy})
+            self._recover_intent(state.intents[intent.key])
 
-    def _hide_and_copy(self, volume: Volume, target: str, copies: list[Snapshot], held: Leases) -> None:
+    def _hide_and_copy(self, volume: Volume, target: str, copies: list[Snapshot], leases: Leases) -> None:
         """Hide a volume from its clients and recreate it in another home, sharing its blocks."""
         layout, file = self._layout, self._layout.volume_file(volume.home, volume.id)
         file.replace(layout.moving_out_file(volume.home, volume.id))
         layout.trace("move:after-hiding")
         if target not in self._state.groups:
             layout.create_home(target)
-        layout.make_file(layout.volume_file(target, volume.id), volume.size_bytes, held.files[file])
+        layout.make_file(layout.volume_file(target, volume.id), volume.size_bytes, leases.files[file])
         layout.trace("move:after-volume")
         for copy in copies:
-            layout.add_snapshot(
-                target, copy.spec.cgsnapshot_id, volume.id, held.files[self._snapshot_file(copy)]
+            layout.add_snapshot_to_cut(
+                target, copy.spec.cgsnapshot_id, volume.id, leases.files[self._snapshot_file(copy)]
             )
         layout.trace("move:after-copies")
         # The fsync of a file does not make new or changed subvolumes durable.
-        system_calls.sync(layout.homes)
+        system_calls.sync_file_system(layout.homes)
 
     def _require_no_such_group(self, volume: Volume, group_id: str | None) -> None:
         if group_id is None and volume.id in self._state.groups:

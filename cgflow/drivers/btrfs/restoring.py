@@ -14,9 +14,9 @@ from pathlib import Path
 
 from cgflow.drivers.btrfs import intent_recovery, system_calls
 from cgflow.drivers.btrfs.base import BtrfsBase
-from cgflow.drivers.btrfs.layout import remove
+from cgflow.drivers.btrfs.layout import remove_files
 from cgflow.drivers.btrfs.state import Intent
-from cgflow.drivers.btrfs.system_calls import VOLUME_FLAGS, exclusive_leases
+from cgflow.drivers.btrfs.system_calls import VOLUME_FLAGS, hold_exclusive_leases
 from cgflow.drivers.contract import Restoring, SnapshotSpec
 from cgflow.errors import FinalDriverError
 
@@ -48,13 +48,16 @@ class BtrfsRestoring(BtrfsBase, Restoring):
             doing = f"restore {restore_id} cannot be made"
             about = {"restore": restore_id, "volumes": sorted(members)}
             intent = Intent(f"restore {restore_id}", intent_recovery.RESTORE, (home,), about)
-            with exclusive_leases(files, doing) as held, self._undo_on_failure(intent):
+            with hold_exclusive_leases(files, doing) as leases, self._undo_on_failure(intent):
                 live = {
-                    volume_id: held.files[self._layout.volume_file(home, volume_id)] for volume_id in members
+                    volume_id: leases.files[self._layout.volume_file(home, volume_id)]
+                    for volume_id in members
                 }
-                self._keep_previous(home, live)
-                self._put_back(home, live, snapshots)
-                self._record({"do": "restored", "id": restore_id, "members": members, "ends": intent.key})
+                self._keep_previous_content(home, live)
+                self._write_snapshot_contents(home, live, snapshots)
+                self._record_event(
+                    {"do": "restored", "id": restore_id, "members": members, "ends": intent.key}
+                )
 
     def undo_restore(self, restore_id: str, snapshots: list[SnapshotSpec]) -> None:
         self._end_restore(intent_recovery.UNDO_RESTORE, restore_id, snapshots)
@@ -70,33 +73,37 @@ class BtrfsRestoring(BtrfsBase, Restoring):
                 )
                 if volumes:
                     about = {"restore": restore_id, "volumes": volumes}
-                    self._carry_out(Intent(f"restore {restore_id}", what, (home,), about))
+                    self._execute_intent(Intent(f"restore {restore_id}", what, (home,), about))
 
-    def _keep_previous(self, home: str, live: dict[str, int]) -> None:
+    def _keep_previous_content(self, home: str, live: dict[str, int]) -> None:
         """Keep the content of all volumes, completely, before the first one is changed."""
         layout = self._layout
         for volume_id, file in live.items():
-            layout.make_file(layout.live(home) / "new" / volume_id, os.fstat(file).st_size, file)
+            layout.make_file(layout.live_subvolume(home) / "new" / volume_id, os.fstat(file).st_size, file)
         layout.trace("restore:after-new")
         for volume_id in live:
-            (layout.live(home) / "new" / volume_id).replace(layout.kept(home, volume_id))
+            (layout.live_subvolume(home) / "new" / volume_id).replace(
+                layout.previous_content_file(home, volume_id)
+            )
         layout.sync_live(home)
         layout.trace("restore:after-kept")
 
-    def _put_back(self, home: str, live: dict[str, int], snapshots: list[SnapshotSpec]) -> None:
+    def _write_snapshot_contents(
+        self, home: str, live: dict[str, int], snapshots: list[SnapshotSpec]
+    ) -> None:
         """Write the content of snapshots into the files of their volumes. The files stay the same inodes.
 
         A client that is waiting to open a file thus gets the file of the volume, also if this fails.
         """
         try:
             for snapshot in snapshots:
-                _fill(live[snapshot.volume_id], self._require_cut_snapshot(snapshot)[1])
+                _replace_file_content(live[snapshot.volume_id], self._require_cut_snapshot(snapshot)[1])
                 self._layout.trace("restore:after-fill")
         except OSError:
             with suppress(OSError):
                 for volume_id, file in live.items():
-                    _fill(file, self._layout.kept(home, volume_id))
-                remove(*(self._layout.kept(home, volume_id) for volume_id in live))
+                    _replace_file_content(file, self._layout.previous_content_file(home, volume_id))
+                remove_files(*(self._layout.previous_content_file(home, volume_id) for volume_id in live))
             raise
 
     def _require_restorable(self, snapshot: SnapshotSpec) -> None:
@@ -111,7 +118,7 @@ class BtrfsRestoring(BtrfsBase, Restoring):
             )
 
 
-def _fill(file: int, source: Path) -> None:
+def _replace_file_content(file: int, source: Path) -> None:
     """Give an open file the content of another; beyond it the file reads as zeros. Its size is kept."""
     size = os.fstat(file).st_size
     with system_calls.open_descriptor(source, os.O_RDONLY) as shared:

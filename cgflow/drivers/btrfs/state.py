@@ -22,7 +22,7 @@ from cgflow.drivers.contract import JSON, SnapshotSpec
 
 
 @dataclass(frozen=True)
-class KeptContent:
+class PreviousContent:
     """The previous content of a volume: the unfinished restore that keeps it, and the restored snapshot."""
 
     restore_id: str
@@ -36,7 +36,7 @@ class Volume:
     id: str
     size_bytes: int
     group_id: str | None
-    kept: KeptContent | None = None
+    kept: PreviousContent | None = None
 
     @property
     def home(self) -> str:
@@ -89,21 +89,21 @@ class State:
         self._handlers: dict[str, Callable[..., None]] = {
             "intend": lambda: None,
             "give_up": lambda: None,
-            "group": self._group,
-            "group_gone": self._group_gone,
-            "volume": self._volume,
-            "volume_gone": self._volume_gone,
-            "size": self._size,
-            "copy": self._copy,
-            "copy_gone": self._copy_gone,
-            "cut": self._cut,
-            "export": self._export,
-            "move": self._move,
-            "restored": self._restored,
-            "settled": self._settled,
+            "group": self._add_group,
+            "group_gone": self._remove_group,
+            "volume": self._add_volume,
+            "volume_gone": self._remove_volume,
+            "size": self._set_volume_size,
+            "copy": self._add_snapshot,
+            "copy_gone": self._remove_snapshot,
+            "cut": self._record_cut,
+            "export": self._set_snapshot_exported,
+            "move": self._move_volume,
+            "restored": self._record_restore,
+            "settled": self._end_restore,
         }
 
-    def apply(self, event: JSON) -> None:
+    def apply_event(self, event: JSON) -> None:
         """Apply one event. Raises: KeyError, TypeError, ValueError, if that is impossible.
 
         Any event may also end the intent that caused it, and begin the next one.
@@ -117,7 +117,7 @@ class State:
             intent = Intent(**{**begins, "homes": tuple(begins["homes"])})
             self.intents[intent.key] = intent
 
-    def events(self) -> Iterator[JSON]:
+    def events_to_rebuild(self) -> Iterator[JSON]:
         """Return the fewest events that create this state."""
         for group in sorted(self.groups):
             yield {"do": "group", "id": group}
@@ -143,36 +143,42 @@ class State:
     def snapshots_in_cut(self, home: str, cgsnapshot_id: str) -> list[Snapshot]:
         """Return the snapshots in the subvolume of a cut in a home; an empty list if there is no such cut."""
         cut = self.cuts.get(cgsnapshot_id)
-        known = [self.snapshots[id] for id in (cut.members if cut else ()) if id in self.snapshots]
-        return [copy for copy in known if copy.home == home]
+        existing = [self.snapshots[id] for id in (cut.members if cut else ()) if id in self.snapshots]
+        return [copy for copy in existing if copy.home == home]
 
     def volumes_in_restore(self, restore_id: str) -> list[Volume]:
         """Return the volumes whose previous content an unfinished restore keeps."""
         kept = [(volume, volume.kept) for volume in list(self.volumes.values())]
-        return [volume for volume, held in kept if held is not None and held.restore_id == restore_id]
+        return [
+            volume for volume, content in kept if content is not None and content.restore_id == restore_id
+        ]
 
-    def _group(self, id: str) -> None:
+    def _add_group(self, id: str) -> None:
         self.groups.add(id)
 
-    def _group_gone(self, id: str) -> None:
+    def _remove_group(self, id: str) -> None:
         self.groups.discard(id)
 
-    def _volume(self, id: str, size_bytes: int, group_id: str | None, kept: JSON | None = None) -> None:
-        held = None if kept is None else KeptContent(**{key: str(value) for key, value in kept.items()})
-        self.volumes[id] = Volume(id, size_bytes, group_id, held)
+    def _add_volume(self, id: str, size_bytes: int, group_id: str | None, kept: JSON | None = None) -> None:
+        previous = (
+            None if kept is None else PreviousContent(**{key: str(value) for key, value in kept.items()})
+        )
+        self.volumes[id] = Volume(id, size_bytes, group_id, previous)
 
-    def _volume_gone(self, id: str) -> None:
+    def _remove_volume(self, id: str) -> None:
         self.volumes.pop(id, None)
 
-    def _size(self, id: str, size_bytes: int) -> None:
+    def _set_volume_size(self, id: str, size_bytes: int) -> None:
         self.volumes[id] = replace(self.volumes[id], size_bytes=size_bytes)
 
-    def _copy(self, spec: dict[str, Any], size_bytes: int | None = None, is_exported: bool = False) -> None:
+    def _add_snapshot(
+        self, spec: dict[str, Any], size_bytes: int | None = None, is_exported: bool = False
+    ) -> None:
         copy = Snapshot(SnapshotSpec(**spec), size_bytes, is_exported)
         self.snapshots[copy.spec.id] = copy
         self._ids_by_volume[copy.spec.volume_id].add(copy.spec.id)
 
-    def _copy_gone(self, id: str) -> None:
+    def _remove_snapshot(self, id: str) -> None:
         copy = self.snapshots.pop(id, None)
         if copy is None:
             return
@@ -181,24 +187,24 @@ class State:
         if cut is not None and not cut.members & self.snapshots.keys():
             del self.cuts[copy.spec.cgsnapshot_id]
 
-    def _cut(self, id: str, sizes: dict[str, int], evidence: JSON, members: list[str]) -> None:
+    def _record_cut(self, id: str, sizes: dict[str, int], evidence: JSON, members: list[str]) -> None:
         self.cuts[id] = Cut(frozenset(members), evidence)
         for copy_id, size in sizes.items():
             self.snapshots[copy_id] = replace(self.snapshots[copy_id], size_bytes=size)
 
-    def _export(self, id: str, is_exported: bool) -> None:
+    def _set_snapshot_exported(self, id: str, is_exported: bool) -> None:
         self.snapshots[id] = replace(self.snapshots[id], is_exported=is_exported)
 
-    def _move(self, id: str, group_id: str | None) -> None:
+    def _move_volume(self, id: str, group_id: str | None) -> None:
         self.volumes[id] = replace(self.volumes[id], group_id=group_id)
         for copy in self.snapshots_of(id):
             self.snapshots[copy.spec.id] = replace(copy, spec=replace(copy.spec, group_id=group_id))
 
-    def _restored(self, id: str, members: dict[str, str]) -> None:
+    def _record_restore(self, id: str, members: dict[str, str]) -> None:
         for volume_id, snapshot_id in members.items():
-            self.volumes[volume_id] = replace(self.volumes[volume_id], kept=KeptContent(id, snapshot_id))
+            self.volumes[volume_id] = replace(self.volumes[volume_id], kept=PreviousContent(id, snapshot_id))
 
-    def _settled(self, id: str) -> None:
+    def _end_restore(self, id: str) -> None:
         """Record that a restore was finished or undone: nothing is kept any more."""
         for volume in self.volumes_in_restore(id):
             self.volumes[volume.id] = replace(volume, kept=None)

@@ -65,16 +65,16 @@ def is_subvolume(path: Path) -> bool:
 def create_subvolume(path: Path) -> None:
     """Create an empty subvolume."""
     with _open_folder(path.parent) as parent:
-        fcntl.ioctl(parent, _SUBVOL_CREATE_V2, _v2(0, 0, path.name))
+        fcntl.ioctl(parent, _SUBVOL_CREATE_V2, _vol_args_v2(0, 0, path.name))
 
 
-def snapshot(source: int, path: Path) -> None:
+def snapshot_subvolume(source: int, path: Path) -> None:
     """Take a read-only snapshot of the open subvolume ``source``: all of it at one instant, durably.
 
     The kernel blocks writers while it commits the transaction that contains the snapshot.
     """
     with _open_folder(path.parent) as parent:
-        fcntl.ioctl(parent, _SNAP_CREATE_V2, _v2(source, _RDONLY, path.name))
+        fcntl.ioctl(parent, _SNAP_CREATE_V2, _vol_args_v2(source, _RDONLY, path.name))
 
 
 def destroy_subvolume(path: Path) -> None:
@@ -102,7 +102,7 @@ def set_read_only(path: Path, *, is_closed: bool) -> None:
 
 
 @contextmanager
-def writable(path: Path) -> Iterator[None]:
+def writable_subvolume(path: Path) -> Iterator[None]:
     """Make a read-only subvolume writable for a block of code."""
     set_read_only(path, is_closed=False)
     try:
@@ -111,7 +111,7 @@ def writable(path: Path) -> Iterator[None]:
         set_read_only(path, is_closed=True)
 
 
-def sync(path: Path) -> None:
+def sync_file_system(path: Path) -> None:
     """Make all earlier changes of the file system durable, including which subvolumes exist."""
     with _open_folder(path) as folder:
         fcntl.ioctl(folder, _SYNC)
@@ -138,7 +138,7 @@ def _open_folder(folder: Path) -> Iterator[int]:
         yield descriptor
 
 
-def _v2(source: int, flags: int, name: str) -> bytearray:
+def _vol_args_v2(source: int, flags: int, name: str) -> bytearray:
     """Return a ``btrfs_ioctl_vol_args_v2``, mutable because fcntl takes no immutable buffer of that size."""
     encoded = os.fsencode(name)
     arguments = bytearray(_ARGS_BYTES)
@@ -161,23 +161,23 @@ class Leases:
 
 
 @contextmanager
-def exclusive_leases(files: Mapping[Path, int], doing: str) -> Iterator[Leases]:
+def hold_exclusive_leases(files: Mapping[Path, int], doing: str) -> Iterator[Leases]:
     """Hold files as the only process that has them open. ``files`` maps each path to its open flags.
 
     ``doing`` describes what cannot be done otherwise, for the message. Raises: BusyDriverError, if another
     process has one of the files open; OSError.
     """
     leases = Leases()
-    with ExitStack() as held:
+    with ExitStack() as stack:
         for path, flags in files.items():
-            file = held.enter_context(open_descriptor(path, flags))
-            _lease(file, path, doing)
-            held.callback(fcntl.fcntl, file, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+            file = stack.enter_context(open_descriptor(path, flags))
+            _acquire_lease(file, path, doing)
+            stack.callback(fcntl.fcntl, file, fcntl.F_SETLEASE, fcntl.F_UNLCK)
             leases.files[path] = file
         yield leases
 
 
-def _lease(file: int, path: Path, doing: str) -> None:
+def _acquire_lease(file: int, path: Path, doing: str) -> None:
     # The default signal SIGIO would end a process without a handler. SIGURG is ignored by default.
     fcntl.fcntl(file, fcntl.F_SETSIG, signal.SIGURG)
     try:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 
 from cgflow.drivers.btrfs import intent_recovery, system_calls
-from cgflow.drivers.btrfs.base import GIB, BtrfsBase, local
+from cgflow.drivers.btrfs.base import GIB, BtrfsBase, local_connection
 from cgflow.drivers.btrfs.layout import require_file_name
 from cgflow.drivers.btrfs.state import Intent
 from cgflow.drivers.contract import Connection, StorageDriver, VolumeSpec
@@ -28,7 +28,7 @@ class BtrfsVolumes(BtrfsBase, StorageDriver):
             with self._undo_on_failure(intent):
                 self._layout.create_home(group_id)
                 self._layout.trace("group:after-folders")
-                self._record({"do": "group", "id": group_id, "ends": intent.key})
+                self._record_event({"do": "group", "id": group_id, "ends": intent.key})
 
     def delete_group(self, group_id: str) -> None:
         with self._lock_homes(group_id) as state:
@@ -39,7 +39,7 @@ class BtrfsVolumes(BtrfsBase, StorageDriver):
                 raise FinalDriverError(
                     f"group {group_id} still has {len(left)} volumes; the first is {left[0]}"
                 )
-            self._carry_out(Intent(f"group {group_id}", intent_recovery.DELETE_GROUP, (group_id,), {}))
+            self._execute_intent(Intent(f"group {group_id}", intent_recovery.DELETE_GROUP, (group_id,), {}))
 
     def create_volume(self, volume: VolumeSpec) -> None:
         with self._lock_homes(volume.group_id or volume.id) as state:
@@ -58,7 +58,7 @@ class BtrfsVolumes(BtrfsBase, StorageDriver):
                     f"volume {volume.id} has snapshots: {', '.join(left)}; delete them first"
                 )
             about = {"volume": volume.id}
-            self._carry_out(
+            self._execute_intent(
                 Intent(f"volume {volume.id}", intent_recovery.DELETE_VOLUME, (known.home,), about)
             )
 
@@ -73,23 +73,23 @@ class BtrfsVolumes(BtrfsBase, StorageDriver):
             self._require_no_restore(known)
             if size >= file.stat().st_size:
                 with system_calls.open_descriptor(file, os.O_RDWR) as grown:
-                    self._resize(known.home, volume.id, grown, size)
+                    self._resize_volume_file(known.home, volume.id, grown, size)
                 return
-            with system_calls.exclusive_leases(
+            with system_calls.hold_exclusive_leases(
                 {file: system_calls.VOLUME_FLAGS}, f"volume {volume.id} cannot be made smaller"
-            ) as held:
-                self._resize(known.home, volume.id, held.files[file], size)
+            ) as leases:
+                self._resize_volume_file(known.home, volume.id, leases.files[file], size)
 
     def connection(self, volume: VolumeSpec) -> Connection:
         self._mount.check()
         known = self._require_volume(volume.id, volume.group_id)
         file = self._layout.volume_file(known.home, volume.id)
         try:
-            return local(file, file.stat().st_size, read_only=False)
+            return local_connection(file, file.stat().st_size, read_only=False)
         except OSError as error:
             raise FinalDriverError(f"the file of volume {volume.id} is missing: {error}") from error
 
-    def _resize(self, home: str, volume_id: str, file: int, size: int) -> None:
+    def _resize_volume_file(self, home: str, volume_id: str, file: int, size: int) -> None:
         intent = Intent(f"volume {volume_id}", intent_recovery.RESIZE, (home,), {"volume": volume_id})
         with self._undo_on_failure(intent):
             os.ftruncate(file, size)
@@ -100,4 +100,4 @@ class BtrfsVolumes(BtrfsBase, StorageDriver):
                     f"the size of volume {volume_id} is not durable: {error}"
                 ) from error
             self._layout.trace("extend:after-resize")
-            self._record({"do": "size", "id": volume_id, "size_bytes": size, "ends": intent.key})
+            self._record_event({"do": "size", "id": volume_id, "size_bytes": size, "ends": intent.key})

@@ -40,11 +40,11 @@ class MemoryBase:
         self._state = State()
         self._lock = threading.Lock()
 
-    def _record(self, event: str, **values: object) -> None:
+    def _record_event(self, event: str, **values: object) -> None:
         record: JSON = {"do": event, **values}
         if self._event_log is not None:
             self._event_log.append(record)
-        self._state.apply(record)
+        self._state.apply_event(record)
 
     def _require_volume(self, volume_id: str) -> Volume:
         volume = self._state.volumes.get(volume_id)

@@ -25,7 +25,7 @@ class MemoryCloning(MemoryBase, Cloning):
                     f"of {stored.size_gib} GiB"
                 )
             self._require_capacity(volume.id, volume.size_gib, volume.size_gib)
-            self._record(
+            self._record_event(
                 "clone_volume",
                 id=volume.id,
                 size_gib=volume.size_gib,

@@ -76,7 +76,7 @@ class MemoryDriver(
         with self._lock:
             if self._event_log is not None:
                 state = State()
-                self._event_log.open(state.apply, state.events)
+                self._event_log.open(state.apply_event, state.events_to_rebuild)
                 self._state = state
 
     def stop(self) -> None:
@@ -107,7 +107,7 @@ class MemoryDriver(
     def create_group(self, group_id: str) -> None:
         with self._lock:
             if group_id not in self._state.groups:
-                self._record("create_group", group=group_id)
+                self._record_event("create_group", group=group_id)
 
     def delete_group(self, group_id: str) -> None:
         with self._lock:
@@ -118,7 +118,7 @@ class MemoryDriver(
                 raise FinalDriverError(
                     f"group {group_id} still has {len(left)} volumes; the first is {left[0]}"
                 )
-            self._record("delete_group", group=group_id)
+            self._record_event("delete_group", group=group_id)
 
     def create_volume(self, volume: VolumeSpec) -> None:
         with self._lock:
@@ -126,7 +126,7 @@ class MemoryDriver(
                 return
             self._require_group(volume.group_id)
             self._require_capacity(volume.id, volume.size_gib, volume.size_gib)
-            self._record("create_volume", id=volume.id, size_gib=volume.size_gib, group=volume.group_id)
+            self._record_event("create_volume", id=volume.id, size_gib=volume.size_gib, group=volume.group_id)
 
     def delete_volume(self, volume: VolumeSpec) -> None:
         with self._lock:
@@ -138,7 +138,7 @@ class MemoryDriver(
                 raise FinalDriverError(
                     f"volume {volume.id} still has {len(left)} snapshots; the first is {left[0]}"
                 )
-            self._record("delete_volume", id=volume.id)
+            self._record_event("delete_volume", id=volume.id)
 
     def extend_volume(self, volume: VolumeSpec, new_size_gib: int) -> None:
         with self._lock:
@@ -147,7 +147,7 @@ class MemoryDriver(
                 return
             self._require_no_restore(existing)
             self._require_capacity(volume.id, new_size_gib, new_size_gib - existing.size_gib)
-            self._record("extend_volume", id=volume.id, size_gib=new_size_gib)
+            self._record_event("extend_volume", id=volume.id, size_gib=new_size_gib)
 
     def connection(self, volume: VolumeSpec) -> Connection:
         with self._lock:
@@ -170,14 +170,14 @@ class MemoryDriver(
         with self._lock:
             existing = self._state.volumes.get(volume.id)
             if existing is not None and existing.cuts > MAX_CUTS:
-                self._record("compact", id=volume.id)
+                self._record_event("compact", id=volume.id)
         return True
 
     def detail(self) -> DetailedInventory:
         with self._lock:
             cuts = self._state.cuts
             return DetailedInventory(
-                self._inventory(None),
+                self._build_inventory(None),
                 {v.id: VolumeDetails(v.size_gib * GIB, v.group_id) for v in self._state.volumes.values()},
                 {
                     s.spec.id: SnapshotDetails.from_spec(s.spec, cuts.get(s.spec.cgsnapshot_id))
@@ -187,9 +187,9 @@ class MemoryDriver(
 
     def inventory(self, group_id: str | None = None) -> Inventory:
         with self._lock:
-            return self._inventory(group_id)
+            return self._build_inventory(group_id)
 
-    def _inventory(self, group_id: str | None) -> Inventory:
+    def _build_inventory(self, group_id: str | None) -> Inventory:
         snapshots = [s for s in self._state.snapshots.values() if group_id in (None, s.spec.group_id)]
         volumes = [v for v in self._state.volumes.values() if group_id in (None, v.group_id)]
         return Inventory(
@@ -208,7 +208,7 @@ class MemoryDriver(
         text = base64.b64encode(data).decode()
         with self._lock:
             _check_range(self._require_volume(volume_id).size_gib, offset_bytes, len(data))
-            self._record("write", id=volume_id, offset=offset_bytes, data=text)
+            self._record_event("write", id=volume_id, offset=offset_bytes, data=text)
 
     def read(self, volume_id: str, offset_bytes: int, length_bytes: int) -> bytes:
         """Read as a client of a volume.

@@ -37,13 +37,13 @@ class MemoryGroupSnapshots(MemoryBase, GroupSnapshots):
             if volume.group_id != snapshot.group_id:
                 raise FinalDriverError(f"volume {volume.id} is not in group {snapshot.group_id}")
             self._require_no_restore(volume)
-            self._record("prepare", spec=asdict(snapshot))
+            self._record_event("prepare", spec=asdict(snapshot))
 
     def cut(self, cgsnapshot_id: str, group_id: str | None, snapshots: list[SnapshotSpec]) -> JSON:
         began = CutTimer.start()
-        contents, skew_ms = self._read_members(cgsnapshot_id, group_id, snapshots)
+        contents, skew_ms = self._read_member_contents(cgsnapshot_id, group_id, snapshots)
         with self._lock:
-            done = self._earlier_cut(cgsnapshot_id, group_id, snapshots)
+            done = self._find_earlier_cut(cgsnapshot_id, group_id, snapshots)
             if done is not None:
                 return dict(done.evidence)
             ids = [snapshot.id for snapshot in snapshots]
@@ -51,14 +51,14 @@ class MemoryGroupSnapshots(MemoryBase, GroupSnapshots):
                 _MECHANISMS[self.level], len(set(ids)), began, level=self.level, skew_ms=skew_ms
             )
             extra: JSON = {"seen": contents} if contents else {}
-            self._record("cut", cgsnapshot=cgsnapshot_id, copies=ids, evidence=cut_evidence, **extra)
+            self._record_event("cut", cgsnapshot=cgsnapshot_id, copies=ids, evidence=cut_evidence, **extra)
             try:
-                self._record("cut_took", cgsnapshot=cgsnapshot_id, ms=began.elapsed_ms())
+                self._record_event("cut_took", cgsnapshot=cgsnapshot_id, ms=began.elapsed_ms())
             except FinalDriverError as error:
                 raise AmbiguousDriverError(f"cgsnapshot {cgsnapshot_id} was cut, but: {error}") from error
             return dict(self._state.cuts[cgsnapshot_id].evidence)
 
-    def _read_members(
+    def _read_member_contents(
         self, cgsnapshot_id: str, group_id: str | None, snapshots: list[SnapshotSpec]
     ) -> tuple[JSON, float]:
         """Return the content of each member, read one after the other, and the skew in milliseconds.
@@ -68,7 +68,7 @@ class MemoryGroupSnapshots(MemoryBase, GroupSnapshots):
         if self.level is CutLevel.CRASH:
             return {}, 0.0
         with self._lock:
-            if self._earlier_cut(cgsnapshot_id, group_id, snapshots) is not None:
+            if self._find_earlier_cut(cgsnapshot_id, group_id, snapshots) is not None:
                 return {}, 0.0
         seen: dict[str, tuple[int, Content]] = {}
         ticks = []
@@ -83,7 +83,7 @@ class MemoryGroupSnapshots(MemoryBase, GroupSnapshots):
         }
         return contents, (ticks[-1] - ticks[0]) * 1000
 
-    def _earlier_cut(
+    def _find_earlier_cut(
         self, cgsnapshot_id: str, group_id: str | None, snapshots: list[SnapshotSpec]
     ) -> Cut | None:
         """Return the cut if it has already happened. Raises: FinalDriverError, if it cannot be made."""
@@ -114,7 +114,7 @@ class MemoryGroupSnapshots(MemoryBase, GroupSnapshots):
     def delete_snapshot(self, snapshot: SnapshotSpec) -> None:
         with self._lock:
             if snapshot.id in self._state.snapshots:
-                self._record("delete_snapshot", id=snapshot.id)
+                self._record_event("delete_snapshot", id=snapshot.id)
 
     def has_snapshot(self, snapshot: SnapshotSpec) -> bool:
         with self._lock:
@@ -124,7 +124,7 @@ class MemoryGroupSnapshots(MemoryBase, GroupSnapshots):
         with self._lock:
             stored, _ = self._require_cut_snapshot(snapshot)
             if not stored.is_exported:
-                self._record("export_snapshot", id=snapshot.id, exported=True)
+                self._record_event("export_snapshot", id=snapshot.id, exported=True)
             size = stored.size_gib * GIB
         data: JSON = {"backend": self.name, "snapshot": snapshot.id, "read_only": True, "size_bytes": size}
         return Connection("memory", data)
@@ -133,4 +133,4 @@ class MemoryGroupSnapshots(MemoryBase, GroupSnapshots):
         with self._lock:
             stored = self._state.snapshots.get(snapshot.id)
             if stored is not None and stored.is_exported:
-                self._record("export_snapshot", id=snapshot.id, exported=False)
+                self._record_event("export_snapshot", id=snapshot.id, exported=False)

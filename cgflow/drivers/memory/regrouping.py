@@ -22,4 +22,4 @@ class MemoryRegrouping(MemoryBase, Regrouping):
             if existing.group_id != volume.group_id:
                 raise FinalDriverError(f"volume {volume.id} is not in group {volume.group_id}")
             self._require_no_restore(existing)
-            self._record("move_volume", id=volume.id, group=group_id)
+            self._record_event("move_volume", id=volume.id, group=group_id)

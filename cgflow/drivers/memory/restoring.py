@@ -35,16 +35,16 @@ class MemoryRestoring(MemoryBase, Restoring):
                         f"snapshot {snapshot.id} of {stored.size_gib} GiB is larger than volume "
                         f"{existing.id} of {existing.size_gib} GiB: extend the volume first"
                     )
-            self._record("restore", restore=restore_id, copies=sorted(ids))
+            self._record_event("restore", restore=restore_id, copies=sorted(ids))
 
     def undo_restore(self, restore_id: str, snapshots: list[SnapshotSpec]) -> None:
         del snapshots
         with self._lock:
             if self._state.previous_contents(restore_id):
-                self._record("undo_restore", restore=restore_id)
+                self._record_event("undo_restore", restore=restore_id)
 
     def finish_restore(self, restore_id: str, snapshots: list[SnapshotSpec]) -> None:
         del snapshots
         with self._lock:
             if self._state.previous_contents(restore_id):
-                self._record("finish_restore", restore=restore_id)
+                self._record_event("finish_restore", restore=restore_id)

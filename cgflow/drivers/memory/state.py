@@ -67,7 +67,7 @@ class Content:
     @classmethod
     def from_json(cls, stored: dict[str, str]) -> Content:
         """Read the result of ``to_json``. Raises: ValueError."""
-        return cls({int(index): block for index, block in _decoded(stored)})
+        return cls({int(index): block for index, block in _decode_blocks(stored)})
 
 
 @dataclass(frozen=True)
@@ -129,20 +129,20 @@ class State:
             "extend_volume": self._extend_volume,
             "clone_volume": self._clone_volume,
             "move_volume": self._move_volume,
-            "restore": self._restore,
+            "restore": self._restore_volumes,
             "undo_restore": self._undo_restore,
             "finish_restore": self._finish_restore,
-            "write": self._write,
-            "prepare": self._prepare,
-            "cut": self._cut,
-            "cut_took": self._cut_took,
-            "compact": self._compact,
-            "export_snapshot": self._export_snapshot,
+            "write": self._write_volume,
+            "prepare": self._prepare_snapshot,
+            "cut": self._cut_snapshots,
+            "cut_took": self._set_cut_duration,
+            "compact": self._reset_cut_count,
+            "export_snapshot": self._set_snapshot_exported,
             "delete_snapshot": self._delete_snapshot,
-            "volume": self._volume,
-            "kept": self._kept,
-            "copy": self._copy,
-            "cut_done": self._cut_done,
+            "volume": self._rebuild_volume,
+            "kept": self._rebuild_previous_content,
+            "copy": self._rebuild_snapshot,
+            "cut_done": self._add_cut,
         }
 
     def previous_contents(self, restore: str) -> list[PreviousContent]:
@@ -150,12 +150,12 @@ class State:
         contents = (volume.previous for volume in self.volumes.values())
         return [each for each in contents if each is not None and each.restore_id == restore]
 
-    def apply(self, event: JSON) -> None:
+    def apply_event(self, event: JSON) -> None:
         """Apply one event. Raises: KeyError, TypeError, ValueError, if that is impossible."""
         values = dict(event)
         self._handlers[str(values.pop("do"))](**values)
 
-    def events(self) -> Iterator[JSON]:
+    def events_to_rebuild(self) -> Iterator[JSON]:
         """Return the fewest events that create this state."""
         for group in sorted(self.groups):
             yield {"do": "create_group", "group": group}
@@ -226,7 +226,7 @@ class State:
         for snapshot in (self.snapshots[each] for each in volume.snapshots):
             snapshot.spec = replace(snapshot.spec, group_id=group)
 
-    def _restore(self, restore: str, copies: list[str]) -> None:
+    def _restore_volumes(self, restore: str, copies: list[str]) -> None:
         for snapshot in (self.snapshots[id] for id in copies):
             volume = self.volumes[snapshot.spec.volume_id]
             if snapshot.content is None:
@@ -244,16 +244,16 @@ class State:
             if volume.previous is not None and volume.previous.restore_id == restore:
                 volume.previous = None
 
-    def _write(self, id: str, offset: int, data: str) -> None:
+    def _write_volume(self, id: str, offset: int, data: str) -> None:
         self.volumes[id].content.write(offset, base64.b64decode(data, validate=True))
 
-    def _prepare(self, spec: dict[str, Any]) -> None:
+    def _prepare_snapshot(self, spec: dict[str, Any]) -> None:
         snapshot = SnapshotSpec(**spec)
         volume = self.volumes[snapshot.volume_id]
         volume.snapshots.add(snapshot.id)
         self.snapshots[snapshot.id] = Snapshot(snapshot, volume.size_gib)
 
-    def _cut(
+    def _cut_snapshots(
         self, cgsnapshot: str, copies: list[str], evidence: JSON, seen: dict[str, Any] | None = None
     ) -> None:
         """Set the content of snapshots: that of the volumes now, or ``seen`` if it is given."""
@@ -266,16 +266,16 @@ class State:
             else:
                 snapshot.size_gib = seen[id]["size_gib"]
                 snapshot.content = Content.from_json(seen[id]["blocks"])
-        self._cut_done(cgsnapshot, evidence, copies, copies)
+        self._add_cut(cgsnapshot, evidence, copies, copies)
 
-    def _cut_took(self, cgsnapshot: str, ms: float) -> None:
+    def _set_cut_duration(self, cgsnapshot: str, ms: float) -> None:
         cut = self.cuts[cgsnapshot]
         cut.evidence = {**cut.evidence, "duration_ms": ms}
 
-    def _compact(self, id: str) -> None:
+    def _reset_cut_count(self, id: str) -> None:
         self.volumes[id].cuts = 0
 
-    def _export_snapshot(self, id: str, exported: bool) -> None:
+    def _set_snapshot_exported(self, id: str, exported: bool) -> None:
         self.snapshots[id].is_exported = exported
 
     def _delete_snapshot(self, id: str) -> None:
@@ -287,30 +287,30 @@ class State:
             if not cut.snapshots:
                 del self.cuts[spec.cgsnapshot_id]
 
-    def _volume(
+    def _rebuild_volume(
         self, id: str, size_gib: int, group: str | None, blocks: dict[str, str], cuts: int = 0
     ) -> None:
         self._create_volume(id, size_gib, group)
         self.volumes[id].content = Content.from_json(blocks)
         self.volumes[id].cuts = cuts
 
-    def _kept(self, id: str, restore: str, snapshot: str, blocks: dict[str, str]) -> None:
+    def _rebuild_previous_content(self, id: str, restore: str, snapshot: str, blocks: dict[str, str]) -> None:
         self.volumes[id].previous = PreviousContent(restore, snapshot, Content.from_json(blocks))
 
-    def _copy(
+    def _rebuild_snapshot(
         self, spec: dict[str, Any], size_gib: int, blocks: dict[str, str] | None, exported: bool
     ) -> None:
-        self._prepare(spec)
+        self._prepare_snapshot(spec)
         snapshot = self.snapshots[spec["id"]]
         snapshot.size_gib = size_gib
         snapshot.content = None if blocks is None else Content.from_json(blocks)
         snapshot.is_exported = exported
 
-    def _cut_done(self, cgsnapshot: str, evidence: JSON, members: list[str], copies: list[str]) -> None:
+    def _add_cut(self, cgsnapshot: str, evidence: JSON, members: list[str], copies: list[str]) -> None:
         self.cuts[cgsnapshot] = Cut(evidence, frozenset(members), set(copies))
 
 
-def _decoded(stored: dict[str, str]) -> Iterator[tuple[str, bytes]]:
+def _decode_blocks(stored: dict[str, str]) -> Iterator[tuple[str, bytes]]:
     for index, text in stored.items():
         block = base64.b64decode(text, validate=True)
         if len(block) != BLOCK:

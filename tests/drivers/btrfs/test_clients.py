@@ -162,7 +162,7 @@ def test_whoever_opens_a_volume_while_it_moves_stops_the_move(bench, copies):
         """Simulate a client that found the path just before the volume was hidden, and opens it now."""
         descriptor = os.open(next(iter(files)), os.O_PATH)
         late.append(threading.Thread(target=client, args=(f"/proc/self/fd/{descriptor}",)))
-        return system_calls.exclusive_leases(files, doing)
+        return system_calls.hold_exclusive_leases(files, doing)
 
     def trace(point: str) -> None:
         if point == "move:after-copies" and late and not late[0].ident:
@@ -171,7 +171,7 @@ def test_whoever_opens_a_volume_while_it_moves_stops_the_move(bench, copies):
 
     driver = bench.start(trace)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("cgflow.drivers.btrfs.regrouping.exclusive_leases", found_before_it_went)
+        patch.setattr("cgflow.drivers.btrfs.regrouping.hold_exclusive_leases", found_before_it_went)
         with pytest.raises(BusyDriverError, match="while a client opens g0: try again"):
             driver.move_volume(G0, "h")
     late[0].join()

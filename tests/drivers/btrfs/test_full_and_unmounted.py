@@ -100,7 +100,7 @@ def test_a_full_file_system_makes_nothing(full):
     assert not (full.folder / "homes" / "g" / "cuts" / "b").exists()
     for ballast in full.path.glob("ballast-*"):
         ballast.unlink()
-    system_calls.sync(full.path)
+    system_calls.sync_file_system(full.path)
     driver.cut("b", "g", b)
     assert [read_copy(driver, copy) for copy in (*a, *b)] == [1, 1, 1, 1]
 

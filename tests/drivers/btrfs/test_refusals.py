@@ -107,7 +107,7 @@ def test_orphans_are_named_and_left_alone(bench):
     homes = bench.folder / "homes"
     system_calls.create_subvolume(homes / "stranger")
     with system_calls.open_descriptor(homes / "g" / "live", os.O_RDONLY) as live:
-        system_calls.snapshot(live, homes / "g" / "cuts" / "half")
+        system_calls.snapshot_subvolume(live, homes / "g" / "cuts" / "half")
     (homes / "g" / "live" / "volumes" / "odd").touch()
     problems = "\n".join(bench.start().inventory().problems)
     assert "homes/stranger belongs to no group and no volume" in problems
@@ -213,9 +213,9 @@ def test_an_undo_that_fails_is_made_up_for_by_the_next_call(bench, monkeypatch):
         patch.setattr(system_calls, "is_read_only", broken)
         with pytest.raises(AmbiguousDriverError, match="could not be undone yet"):
             bench.driver.cut("a", "g", [copy])
-        with pytest.raises(BusyDriverError, match="an interrupted operation cannot be settled now"):
+        with pytest.raises(BusyDriverError, match="an interrupted operation cannot be recovered now"):
             bench.driver.prepare(copy)
-        assert "cannot be settled now" in bench.driver.inventory().problems[0]
+        assert "cannot be recovered now" in bench.driver.inventory().problems[0]
     evidence = bench.driver.cut("a", "g", [copy])
     assert evidence["members"] == 1
     assert bench.driver.inventory().problems == ()

@@ -43,10 +43,10 @@ class Broken(Filed, SupportsFencing):
         if self.session in self.fenced:
             raise SessionFenced.of(self.session)
 
-    def _record(self, event: str, **values: object) -> None:
+    def _record_event(self, event: str, **values: object) -> None:
         # The lock is held here, so that an effect happens before the fence or not at all.
         self.admit()
-        super()._record(event, **values)
+        super()._record_event(event, **values)
 
     def write(self, volume_id: str, offset_bytes: int, data: bytes) -> None:
         super().write(volume_id, offset_bytes, data)

@@ -42,7 +42,7 @@ class LooksAndThenPrepares(Broken):
         with self._lock:
             if snapshot.id in self._state.snapshots:
                 raise FinalDriverError("exists")
-            self._record("prepare", spec=vars(snapshot))
+            self._record_event("prepare", spec=vars(snapshot))
 
 
 class WorksOnOneGroup(Broken):

@@ -90,8 +90,8 @@ class ChecksTooEarly(Broken):
             self.looked.set()
         return found
 
-    def _record(self, event, **values):
-        MemoryDriver._record(self, event, **values)
+    def _record_event(self, event, **values):
+        MemoryDriver._record_event(self, event, **values)
 
 
 class FencesEverybody(Broken):
