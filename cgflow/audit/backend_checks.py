@@ -81,7 +81,7 @@ def compare_with_backend(observations: Observations) -> Iterator[Finding]:
     yield from _find_rolled_back_objects(observations)
     yield from _find_unpermitted_exports(observations)
     if observations.answer.is_complete:
-        yield from _find_missing(observations)
+        yield from _find_missing_objects(observations)
     if observations.answer.is_detailed:
         for row in observations.unchanged_rows("volume"):
             details = observations.answer.volumes.get(row.id)
@@ -103,7 +103,7 @@ def _find_reported_problems(observations: Observations) -> Iterator[Finding]:
             yield Finding(code="backend.problem", subject=where, message=message, noun="backend", host=host)
 
 
-def _find_missing(observations: Observations) -> Iterator[Finding]:
+def _find_missing_objects(observations: Observations) -> Iterator[Finding]:
     for kind, row, is_there in _unchanged_rows_with_presence(observations, observations.answer.inventory):
         if not is_there and not row.was_rolled_back and not _is_in_error(row):
             message = f"{_describe_row(row)} is {row.status}, but backend {row.host} does not have it."

@@ -59,7 +59,7 @@ class FlowReverted(CgflowError):
         skipped = ", ".join(each["task"] for each in flow.get("skipped") or ())
         but = f" Not undone, because an operator skipped it: {skipped}." if skipped else ""
         end = undone_text(flow["operation"])
-        super().__init__(f"{flow['operation']} {end}: {_reason_sentence(flow)}{but}{_show_hint(flow)}")
+        super().__init__(f"{flow['operation']} {end}: {_reason_sentence(flow)}{but}{_flow_show_hint(flow)}")
 
 
 class RollbackFailed(CgflowError):
@@ -73,7 +73,7 @@ class RollbackFailed(CgflowError):
         what = f"leftovers remain:{left}" if left else "no leftovers remain."
         super().__init__(
             f"{flow['operation']} failed: {_reason_sentence(flow)} Undoing it failed too, "
-            f"{self._describe_next_attempt(flow)}, and {what}{_show_hint(flow)}"
+            f"{self._describe_next_attempt(flow)}, and {what}{_flow_show_hint(flow)}"
         )
 
     @staticmethod
@@ -143,5 +143,5 @@ def _reason_sentence(flow: dict[str, Any]) -> str:
     return reason if reason.endswith((".", "!", "?")) else f"{reason}."
 
 
-def _show_hint(flow: dict[str, Any]) -> str:
+def _flow_show_hint(flow: dict[str, Any]) -> str:
     return f"\nFor all steps: cgflow flow show {flow['id']}"

@@ -57,7 +57,7 @@ def heading_lines(flow: dict[str, Any], events: Sequence[dict[str, Any]]) -> lis
     """Return the operation, the user, the end and the reason."""
     facts = {
         "resource": f"{flow['resource_type']} {flow['resource_id']}",
-        "group": _group_of(flow),
+        "group": _group_unless_resource(flow),
         "state": ": ".join(filter(None, (flow["state"], flow.get("summary")))),
         "reason": flow.get("reason"),
         "cancel": flow.get("cancel_reason"),
@@ -249,7 +249,7 @@ def _align_row(row: Row, widths: Sequence[int]) -> str:
     return ("  " + "  ".join(cells)).rstrip()
 
 
-def _group_of(flow: dict[str, Any]) -> str | None:
+def _group_unless_resource(flow: dict[str, Any]) -> str | None:
     group: str | None = flow.get("consistencygroup_id")
     return None if group == flow["resource_id"] else group
 

@@ -129,7 +129,7 @@ def revert(
         question = (
             f"The current data of all members of group {name} will be lost. Restore them to {cgsnapshot}?"
         )
-        _confirm(context, question, is_given=yes)
+        _ask_for_confirmation(context, question, is_given=yes)
     accepted = groups.revert(group_id, cgsnapshot_id, safety=safety)
     report_accepted(context, groups, accepted, waiting)
 
@@ -165,11 +165,11 @@ def delete(context: CliContext, names: tuple[str, ...], force: bool, yes: bool, 
     groups = context.client.consistencygroups
     if force:
         question = f"All volumes in {', '.join(names)} will be deleted with their data. Delete them?"
-        _confirm(context, question, is_given=yes)
+        _ask_for_confirmation(context, question, is_given=yes)
     delete_resources(context, groups, names, partial(groups.delete, force=force), waiting)
 
 
-def _confirm(context: CliContext, question: str, *, is_given: bool) -> None:
+def _ask_for_confirmation(context: CliContext, question: str, *, is_given: bool) -> None:
     """Ask a person at a terminal, but never a script. Raises: click.Abort, unless the answer is yes."""
     if not is_given and not context.out.as_json and sys.stdin.isatty():
         click.confirm(question, abort=True, err=True)

@@ -122,17 +122,17 @@ class Connectable(Collection):
 
         ``as_file`` also makes it a file on the backend's host, with its ``path`` in ``data``.
         """
-        body: Record = {"os-initialize_connection": {"connector": _connector(as_file)}}
+        body: Record = {"os-initialize_connection": {"connector": _build_connector(as_file)}}
         info: Record = self._http.post(self.path(id_, "action"), body).require("connection_info")
         return info
 
     def disconnect(self, id_: str, *, as_file: bool = False) -> None:
         """End the connection: remove a snapshot's export, or with ``as_file`` a volume's file."""
-        body: Record = {"os-terminate_connection": {"connector": _connector(as_file)}}
+        body: Record = {"os-terminate_connection": {"connector": _build_connector(as_file)}}
         self._http.post(self.path(id_, "action"), body)
 
 
-def _connector(as_file: bool) -> Record:
+def _build_connector(as_file: bool) -> Record:
     return {"cgflow:file": True} if as_file else {}
 
 

@@ -70,7 +70,7 @@ class BtrfsBase:
         Raises: FinalDriverError, if the file system is not there; BusyDriverError, if something cannot be
         recovered now; AmbiguousDriverError for an OSError in the block. Other errors in the block pass.
         """
-        self._mount.check()
+        self._mount.require_mounted()
         with self._lock_involved_homes(set(homes)):
             try:
                 for intent in self._intents_in_homes(set(homes)):

@@ -76,7 +76,7 @@ class BtrfsDriver(
 
     def report(self) -> Report:
         """See the contract. The capacity is that of the whole btrfs, including what others use."""
-        self._mount.check()
+        self._mount.require_mounted()
         try:
             room = os.statvfs(self._mount.folder)
         except OSError as error:

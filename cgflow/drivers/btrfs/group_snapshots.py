@@ -69,7 +69,7 @@ class BtrfsGroupSnapshots(BtrfsBase, GroupSnapshots):
                 )
 
     def has_snapshot(self, snapshot: SnapshotSpec) -> bool:
-        self._mount.check()
+        self._mount.require_mounted()
         return snapshot.id in self._state.snapshots
 
     def export_snapshot(self, snapshot: SnapshotSpec) -> Connection:

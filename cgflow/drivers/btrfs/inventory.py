@@ -29,7 +29,7 @@ class BtrfsInventory(BtrfsBase, SupportsDetailedInventory):
 
     def inventory(self, group_id: str | None = None) -> Inventory:
         """See the contract. Every home is checked on the disk."""
-        self._mount.check()
+        self._mount.require_mounted()
         problems: list[str] = []
         for home in sorted(recorded_homes(self._state) if group_id is None else {group_id}):
             problems += self._find_home_problems(home)

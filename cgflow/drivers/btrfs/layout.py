@@ -80,7 +80,7 @@ class Mount:
         if self._descriptor is not None:
             self._descriptor()
 
-    def check(self) -> None:
+    def require_mounted(self) -> None:
         """Raises: FinalDriverError, if the folder is not the one that was opened, or none was opened."""
         if self._identity is None:
             raise FinalDriverError("the btrfs driver has not been started")

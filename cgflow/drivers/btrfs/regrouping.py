@@ -37,7 +37,7 @@ class BtrfsRegrouping(BtrfsBase, Regrouping):
             about = {"volume": volume.id, "source": source, "target": target, "cuts": cuts}
             intent = Intent(f"volume {volume.id}", intent_recovery.MOVE, (source, target), about)
             with hold_exclusive_leases(files, doing) as leases, self._undo_on_failure(intent):
-                self._hide_and_copy(known, target, copies, leases)
+                self._hide_and_copy_volume(known, target, copies, leases)
                 # A client may have found the file by its old path before it was renamed.
                 leases.raise_if_awaited(doing)
                 tidy = {
@@ -49,7 +49,9 @@ class BtrfsRegrouping(BtrfsBase, Regrouping):
                 self._record_event({"do": "move", "id": volume.id, "group_id": group_id, "begins": tidy})
             self._recover_intent(state.intents[intent.key])
 
-    def _hide_and_copy(self, volume: Volume, target: str, copies: list[Snapshot], leases: Leases) -> None:
+    def _hide_and_copy_volume(
+        self, volume: Volume, target: str, copies: list[Snapshot], leases: Leases
+    ) -> None:
         """Hide a volume from its clients and recreate it in another home, sharing its blocks."""
         layout, file = self._layout, self._layout.volume_file(volume.home, volume.id)
         file.replace(layout.moving_out_file(volume.home, volume.id))

@@ -1,8 +1,8 @@
 """The objects of a btrfs backend, the operations in progress, and the events that change them.
 
-Every change goes through ``State.apply``, during a call and when the event log is read after a restart, so
-the two cannot differ. An event is one JSON object and is applied as a whole: a moved volume is in one place
-only, and the members of a cut are cut together.
+Every change goes through ``State.apply_event``, during a call and when the event log is read after a restart,
+so the two cannot differ. An event is one JSON object and is applied as a whole: a moved volume is in one
+place only, and the members of a cut are cut together.
 
 An *intent* is written before an effect. It ends with the event that records the effect or its undo. A process
 that finds an intent knows what to look for on the disk. Files that no record and no intent names are never

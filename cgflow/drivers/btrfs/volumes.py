@@ -81,7 +81,7 @@ class BtrfsVolumes(BtrfsBase, StorageDriver):
                 self._resize_volume_file(known.home, volume.id, leases.files[file], size)
 
     def connection(self, volume: VolumeSpec) -> Connection:
-        self._mount.check()
+        self._mount.require_mounted()
         known = self._require_volume(volume.id, volume.group_id)
         file = self._layout.volume_file(known.home, volume.id)
         try:

@@ -1,7 +1,7 @@
 """The objects of a memory backend with their content, and the events that change them.
 
-Every change goes through ``State.apply``, during a call and when the event log is read after a restart, so
-the two cannot differ. An event is one JSON object and is applied as a whole. A cut is therefore all or
+Every change goes through ``State.apply_event``, during a call and when the event log is read after a restart,
+so the two cannot differ. An event is one JSON object and is applied as a whole. A cut is therefore all or
 nothing even if the process is killed. The driver checks beforehand whether an event is allowed.
 """
 

@@ -34,15 +34,15 @@ class Locks:
         self._locks: dict[str, tuple[threading.Lock, int]] = {}
 
     @contextmanager
-    def hold(self, *names: str) -> Iterator[None]:
+    def acquire(self, *names: str) -> Iterator[None]:
         """Hold several locks, taken in the order of their names."""
         with ExitStack() as stack:
             for name in sorted(set(names)):
-                stack.enter_context(self._one(name))
+                stack.enter_context(self._acquire_one(name))
             yield
 
     @contextmanager
-    def _one(self, name: str) -> Iterator[None]:
+    def _acquire_one(self, name: str) -> Iterator[None]:
         with self._lock:
             lock, users = self._locks.get(name, (threading.Lock(), 0))
             self._locks[name] = (lock, users + 1)
@@ -66,10 +66,10 @@ class RbdBase:
         self._records = Records(session)
         self._locks = Locks()
 
-    def _stats(self, images: Iterable[str]) -> dict[str, Any]:
+    def _image_stats(self, images: Iterable[str]) -> dict[str, Any]:
         """Return facts about images by name; None for an image that does not exist."""
-        found: dict[str, Any] = self._session.call("image_stats", names=list(images))
-        return found
+        stats: dict[str, Any] = self._session.call("image_stats", names=list(images))
+        return stats
 
     def _find_rbd_snapshot(self, snapshot: SnapshotSpec, copy: SnapshotRecord) -> Any:
         """Return the RBD snapshot of a snapshot; it must be readable. Raises: FinalDriverError."""
@@ -81,23 +81,25 @@ class RbdBase:
             )
         return snap
 
-    def _stat(self, image: str) -> Any:
-        return self._stats([image])[image]
+    def _image_stat(self, image: str) -> Any:
+        return self._image_stats([image])[image]
 
-    def _remove_deferred(self) -> None:
+    def _remove_deferred_deletes(self) -> None:
         """Remove the deleted objects that no group snapshot needs any more.
 
         These are the empty images of deleted volumes, and deleted groups with snapshots of volumes that moved
         away.
         """
-        with self._locks.hold("sweep"):
+        with self._locks.acquire("sweep"):
             images = self._records.all(DeletedImageRecord, DeletedImageRecord.key(""))
             groups = self._records.all(GroupRecord, GroupRecord.key(""))
             gone = [id for id, group in groups.items() if group.is_gone]
             if images or gone:
-                self._remove_unneeded(images, gone)
+                self._remove_images_and_groups_without_cuts(images, gone)
 
-    def _remove_unneeded(self, images: dict[str, DeletedImageRecord], groups: list[str]) -> None:
+    def _remove_images_and_groups_without_cuts(
+        self, images: dict[str, DeletedImageRecord], groups: list[str]
+    ) -> None:
         cuts = self._records.all(CutRecord, CutRecord.key(""))
         for image, record in images.items():
             if not any(cut in cuts for cut in record.cuts):
@@ -109,12 +111,12 @@ class RbdBase:
                 self._records.write({}, [GroupRecord.key(group_id)])
 
 
-def volume_locks(snapshots: Iterable[SnapshotSpec]) -> list[str]:
+def volume_lock_names(snapshots: Iterable[SnapshotSpec]) -> list[str]:
     """Return the names of the locks of the volumes of snapshots."""
     return [f"volume {snapshot.volume_id}" for snapshot in snapshots]
 
 
-def in_parallel(call: Callable[[Item], object], items: Iterable[Item]) -> None:
+def call_in_parallel(call: Callable[[Item], object], items: Iterable[Item]) -> None:
     """Make a call for each item, several in parallel. Raises: the first error, after all calls ended."""
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         calls = [pool.submit(call, item) for item in items]
@@ -138,7 +140,7 @@ def require_image(volume_id: str, stat: object) -> None:
         )
 
 
-def require_own_image(volume_id: str, volume: VolumeRecord, stat: Any) -> None:
+def require_intact_image(volume_id: str, volume: VolumeRecord, stat: Any) -> None:
     """Raise FinalDriverError if the image of a volume is missing, was replaced or was made smaller."""
     require_image(volume_id, stat)
     message = describe_data_loss(volume_id, volume, stat)

@@ -18,10 +18,10 @@ class RbdCloning(RbdVolumes, Cloning):
 
     def clone_volume(self, volume: VolumeSpec, source: SnapshotSpec) -> None:
         key, image = VolumeRecord.key(volume.id), names.image(volume.id)
-        with self._locks.hold(f"volume {volume.id}"):
-            found = self._records.find(VolumeRecord, key)
-            if found is not None and found.doing != "clone":
-                require_image(volume.id, self._stat(image))
+        with self._locks.acquire(f"volume {volume.id}"):
+            record = self._records.find(VolumeRecord, key)
+            if record is not None and record.doing != "clone":
+                require_image(volume.id, self._image_stat(image))
                 return
             if volume.group_id is not None:
                 self._records.require_group(volume.group_id)
@@ -32,16 +32,16 @@ class RbdCloning(RbdVolumes, Cloning):
                     f"volume {volume.id} of {volume.size_gib} GiB is too small for snapshot {source.id} "
                     f"of {snap['size'] / names.GIB:g} GiB"
                 )
-            wanted = VolumeRecord(volume.size_gib, volume.group_id, doing="clone")
-            self._records.write({key: wanted})
-            if self._stat(image) is None:
-                self._copy_out(volume, copy.image, snap["id"])
-            self._settle(volume.id, wanted)
+            record = VolumeRecord(volume.size_gib, volume.group_id, doing="clone")
+            self._records.write({key: record})
+            if self._image_stat(image) is None:
+                self._copy_snapshot_to_image(volume, copy.image, snap["id"])
+            self._join_recorded_group(volume.id, record)
 
-    def _copy_out(self, volume: VolumeSpec, image: str, snap_id: int) -> None:
+    def _copy_snapshot_to_image(self, volume: VolumeSpec, image: str, snap_id: int) -> None:
         """Copy to an image with a temporary name, so that an image with the volume's name is complete."""
-        making = names.incomplete_clone(volume.id)
-        self._session.call("image_remove", name=making)
+        incomplete = names.incomplete_clone(volume.id)
+        self._session.call("image_remove", name=incomplete)
         size = volume.size_gib * names.GIB
-        self._session.call("copy_out", name=image, id=snap_id, to=making, size=size)
-        self._session.call("image_rename", name=making, to=names.image(volume.id))
+        self._session.call("snap_copy_to_image", name=image, id=snap_id, to=incomplete, size=size)
+        self._session.call("image_rename", name=incomplete, to=names.image(volume.id))

@@ -26,7 +26,7 @@ from cgflow.drivers.rbd.names import GIB
 from cgflow.drivers.rbd.records import SnapshotRecord, VolumeRecord
 from cgflow.drivers.rbd.regrouping import RbdRegrouping
 from cgflow.drivers.rbd.restoring import RbdRestoring
-from cgflow.drivers.rbd.session import Access, Session
+from cgflow.drivers.rbd.session import ConnectionOptions, Session
 from cgflow.errors import AmbiguousDriverError, FinalDriverError, SessionFenced
 
 LOG = logging.getLogger(__name__)
@@ -77,7 +77,7 @@ class RbdDriver(
     """Volumes as images of one pool. The process keeps no state that has to survive it."""
 
     def __init__(
-        self, name: str, access: Access, folder: Path, *, max_over_subscription_ratio: float
+        self, name: str, access: ConnectionOptions, folder: Path, *, max_over_subscription_ratio: float
     ) -> None:
         super().__init__(name, Session(access), Exporter(access, folder))
         self._ratio = max_over_subscription_ratio
@@ -99,7 +99,7 @@ class RbdDriver(
         self._session.fence(session)
 
     def start(self) -> None:
-        self._exporter.check()
+        self._exporter.check_socket_path()
         try:
             copies = self._records.all(SnapshotRecord, "copy/")
         except SessionFenced:
@@ -110,7 +110,7 @@ class RbdDriver(
             LOG.warning("backend %s: %s", self.name, error)
             return
         if any(copy.exported for copy in copies.values()):
-            self._exporter.serve()
+            self._exporter.ensure_running()
 
     def stop(self) -> None:
         self._exporter.stop()
@@ -155,7 +155,7 @@ def make(
     max_over_subscription_ratio: float,
 ) -> RbdDriver:
     """Make a driver. The socket of its exported snapshots is in the folder ``<name>`` of ``state_dir``."""
-    access = Access(conf, user, keyring, pool, python, timeout_s, long_timeout_s)
+    access = ConnectionOptions(conf, user, keyring, pool, python, timeout_s, long_timeout_s)
     return RbdDriver(name, access, state_dir / name, max_over_subscription_ratio=max_over_subscription_ratio)
 
 

@@ -16,10 +16,10 @@ from urllib.parse import quote
 from cgflow.drivers.contract import Connection
 from cgflow.drivers.rbd.records import OBJECT
 from cgflow.drivers.rbd.session import (
-    Access,
     BindingsProcess,
     ChildDied,
     ChildSilent,
+    ConnectionOptions,
     connect_child,
     start_child,
 )
@@ -32,14 +32,14 @@ _LONGEST_PATH = 107
 class Exporter:
     """A server on its own socket. It is started when needed, and again after it died."""
 
-    def __init__(self, access: Access, folder: Path) -> None:
+    def __init__(self, access: ConnectionOptions, folder: Path) -> None:
         self._access = access
         # Another process, or another start of this one, uses another socket.
         self._path = folder.absolute() / f"{os.getpid()}-{token_hex(3)}.nbd"
         self._lock = threading.Lock()
         self._child: BindingsProcess | None = None
 
-    def check(self) -> None:
+    def check_socket_path(self) -> None:
         """Raise ConfigError if the socket cannot be created at its path."""
         if len(os.fsencode(self._path)) > _LONGEST_PATH:
             raise ConfigError(f"the path of the socket {self._path} is too long: set a shorter state_dir")
@@ -48,12 +48,12 @@ class Exporter:
         except OSError as error:
             raise ConfigError(f"the directory {self._path.parent} cannot be created: {error}") from error
 
-    def serve(self) -> None:
+    def ensure_running(self) -> None:
         """Make sure that the server runs. Raises: ConfigError; AmbiguousDriverError."""
         with self._lock:
             if self._child is not None and not self._child.is_dead:
                 return
-            self.check()
+            self.check_socket_path()
             child = start_child(self._access)
             try:
                 connect_child(child, self._access)

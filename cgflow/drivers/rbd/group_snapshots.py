@@ -17,7 +17,7 @@ from cgflow import clock
 from cgflow.drivers.contract import JSON, Connection, GroupSnapshots, SnapshotSpec
 from cgflow.drivers.contract.cut_evidence import build_evidence
 from cgflow.drivers.rbd import names
-from cgflow.drivers.rbd.base import RbdBase, require_no_restore, require_own_image, volume_locks
+from cgflow.drivers.rbd.base import RbdBase, require_intact_image, require_no_restore, volume_lock_names
 from cgflow.drivers.rbd.records import (
     OBJECT,
     CutRecord,
@@ -36,18 +36,18 @@ class RbdGroupSnapshots(RbdBase, GroupSnapshots):
     """The ability to cut volumes."""
 
     def prepare(self, snapshot: SnapshotSpec) -> None:
-        key = _key(snapshot)
-        with self._locks.hold(*volume_locks([snapshot])):
+        key = _record_key(snapshot)
+        with self._locks.acquire(*volume_lock_names([snapshot])):
             volume = self._records.require_volume(snapshot.volume_id)
-            found = self._records.find(SnapshotRecord, key)
-            if found is not None:
-                _require_same_cgsnapshot(snapshot, found)
+            record = self._records.find(SnapshotRecord, key)
+            if record is not None:
+                _require_same_cgsnapshot(snapshot, record)
                 return
-            _require_member(snapshot, volume)
+            _require_group_member(snapshot, volume)
             require_no_restore(snapshot.volume_id, volume)
             image = names.image(snapshot.volume_id)
-            stat = self._stat(image)
-            require_own_image(snapshot.volume_id, volume, stat)
+            stat = self._image_stat(image)
+            require_intact_image(snapshot.volume_id, volume, stat)
             _require_exclusive_lock(image, stat)
             self._records.write({key: SnapshotRecord(image, snapshot.cgsnapshot_id)})
 
@@ -57,13 +57,15 @@ class RbdGroupSnapshots(RbdBase, GroupSnapshots):
         if group_id is None and len(snapshots) > 1:
             raise FinalDriverError(f"cgsnapshot {cgsnapshot_id} is of several volumes outside any group")
         names_of_locks = (
-            volume_locks(snapshots) if group_id is None else [f"group {group_id}", *volume_locks(snapshots)]
+            volume_lock_names(snapshots)
+            if group_id is None
+            else [f"group {group_id}", *volume_lock_names(snapshots)]
         )
-        with self._locks.hold(*names_of_locks):
-            records = self._records.read_any(
+        with self._locks.acquire(*names_of_locks):
+            records = self._records.read_mixed(
                 [
                     CutRecord.key(cgsnapshot_id),
-                    *(_key(snapshot) for snapshot in snapshots),
+                    *(_record_key(snapshot) for snapshot in snapshots),
                     *(VolumeRecord.key(snapshot.volume_id) for snapshot in snapshots),
                 ]
             )
@@ -77,7 +79,7 @@ class RbdGroupSnapshots(RbdBase, GroupSnapshots):
                 return dict(done[0])
             self._require_members_ready(records, snapshots)
             if group_id is None or len(snapshots) == 1:
-                return self._cut_one(copies)
+                return self._cut_single_volume(copies)
             return self._cut_group(
                 cgsnapshot_id, group_id, copies, records.find(CutRecord, CutRecord.key(cgsnapshot_id))
             )
@@ -96,49 +98,49 @@ class RbdGroupSnapshots(RbdBase, GroupSnapshots):
         return self._records.find_snapshot(snapshot) is not None
 
     def export_snapshot(self, snapshot: SnapshotSpec) -> Connection:
-        with self._locks.hold(*volume_locks([snapshot])):
+        with self._locks.acquire(*volume_lock_names([snapshot])):
             copy = self._records.require_cut_snapshot(snapshot)
-            self._exporter.serve()
+            self._exporter.ensure_running()
             if not copy.exported or copy.leaving:
                 snap = self._find_rbd_snapshot(snapshot, copy)
                 copy = replace(copy, exported=True, leaving=False, snap_id=snap["id"], size=snap["size"])
-                self._write(snapshot, copy)
+                self._write_record(snapshot, copy)
         return self._exporter.connection(snapshot.volume_id, snapshot.id, copy.size)
 
     def unexport_snapshot(self, snapshot: SnapshotSpec) -> None:
-        with self._locks.hold(*volume_locks([snapshot])):
+        with self._locks.acquire(*volume_lock_names([snapshot])):
             # Read the record even if nothing is exported, so that a fenced session gets SessionFenced.
             copy = self._records.find_snapshot(snapshot)
             if copy is not None:
-                self._withdraw(snapshot, copy)
+                self._unexport(snapshot, copy)
 
     def delete_snapshot(self, snapshot: SnapshotSpec) -> None:
-        with self._locks.hold(*volume_locks([snapshot])):
+        with self._locks.acquire(*volume_lock_names([snapshot])):
             copy = self._records.find_snapshot(snapshot)
             if copy is None:
                 return
-            copy = self._withdraw(snapshot, copy)
-            stat = self._stat(copy.image)
+            copy = self._unexport(snapshot, copy)
+            stat = self._image_stat(copy.image)
             for snap in [] if stat is None else stat["snaps"]:
                 if is_snapshot_of(snap, snapshot.id, copy):
                     self._session.call("snap_remove", name=copy.image, id=snap["id"])
-            with self._locks.hold(f"cut {copy.cgsnapshot}"):
-                self._forget(snapshot, copy)
+            with self._locks.acquire(f"cut {copy.cgsnapshot}"):
+                self._delete_snapshot_record(snapshot, copy)
 
     def _require_members_ready(self, records: RecordSet, snapshots: list[SnapshotSpec]) -> None:
         """Check that every member can be cut, before any writer is blocked. Raises: FinalDriverError."""
-        stats = self._stats(names.image(snapshot.volume_id) for snapshot in snapshots)
+        stats = self._image_stats(names.image(snapshot.volume_id) for snapshot in snapshots)
         for snapshot in snapshots:
             volume = records.find(VolumeRecord, VolumeRecord.key(snapshot.volume_id))
             if volume is None:
                 raise FinalDriverError(f"there is no volume {snapshot.volume_id}")
-            _require_member(snapshot, volume)
+            _require_group_member(snapshot, volume)
             require_no_restore(snapshot.volume_id, volume)
-            require_own_image(snapshot.volume_id, volume, stats[names.image(snapshot.volume_id)])
+            require_intact_image(snapshot.volume_id, volume, stats[names.image(snapshot.volume_id)])
 
-    def _cut_one(self, copies: dict[str, SnapshotRecord]) -> JSON:
+    def _cut_single_volume(self, copies: dict[str, SnapshotRecord]) -> JSON:
         ((key, copy),) = copies.items()
-        stat = self._stat(copy.image)
+        stat = self._image_stat(copy.image)
         if stat is None:
             raise FinalDriverError(f"there is no image {copy.image}")
         # The owner of the lock takes the snapshot and blocks writers meanwhile.
@@ -146,7 +148,7 @@ class RbdGroupSnapshots(RbdBase, GroupSnapshots):
         taken = self._session.call(
             "snap_create", name=copy.image, snap=names.image_snapshot(key.rsplit("/", 1)[1])
         )
-        cut_evidence = _evidence(ONE_SNAPSHOT, 1, taken)
+        cut_evidence = _build_evidence(ONE_SNAPSHOT, 1, taken)
         self._records.write({key: replace(copy, evidence=cut_evidence)})
         return cut_evidence
 
@@ -154,28 +156,32 @@ class RbdGroupSnapshots(RbdBase, GroupSnapshots):
         self, cgsnapshot_id: str, group_id: str, copies: dict[str, SnapshotRecord], earlier: CutRecord | None
     ) -> JSON:
         group, key = names.group(group_id), CutRecord.key(cgsnapshot_id)
-        wanted = [copy.image for copy in copies.values()]
+        images_to_cut = [copy.image for copy in copies.values()]
         members = self._session.call("group_images", group=group)
-        missing = sorted(set(wanted) - set(members))
+        missing = sorted(set(images_to_cut) - set(members))
         if missing:
             raise FinalDriverError(f"image {missing[0]} is not in group {group}: another client removed it")
         # Write the record first, so that an interrupted cut is found through the snapshots.
         images = {*members, *(earlier.images if earlier else ())}
         self._records.write({key: CutRecord(group_id, tuple(sorted(images)), tuple(copies))})
-        others = sorted(set(members) - set(wanted))
+        others = sorted(set(members) - set(images_to_cut))
         answer = self._session.call(
-            "group_cut", group=group, snap=names.group_snapshot(cgsnapshot_id), images=wanted, others=others
+            "group_snap_create",
+            group=group,
+            snap=names.group_snapshot(cgsnapshot_id),
+            images=images_to_cut,
+            others=others,
         )
         if "refused" in answer:
             self._records.write({}, [key])
             raise FinalDriverError(f"group {group_id} cannot be cut: {answer['refused']}")
-        cut_evidence = _evidence(GROUP_SNAPSHOT, len(copies), answer["taken"])
+        cut_evidence = _build_evidence(GROUP_SNAPSHOT, len(copies), answer["taken"])
         self._records.write({place: replace(copy, evidence=cut_evidence) for place, copy in copies.items()})
         return cut_evidence
 
-    def _forget(self, snapshot: SnapshotSpec, copy: SnapshotRecord) -> None:
+    def _delete_snapshot_record(self, snapshot: SnapshotSpec, copy: SnapshotRecord) -> None:
         """Delete the record of a snapshot, and with the last record of a cut its group snapshot."""
-        own, key = _key(snapshot), CutRecord.key(copy.cgsnapshot)
+        own, key = _record_key(snapshot), CutRecord.key(copy.cgsnapshot)
         cut = self._records.find(CutRecord, key)
         others = [other for other in cut.copies if other != own] if cut is not None else []
         if others and self._records.read(SnapshotRecord, others):
@@ -183,29 +189,29 @@ class RbdGroupSnapshots(RbdBase, GroupSnapshots):
             return
         if cut is not None and own in cut.copies:
             self._session.call(
-                "group_uncut", group=names.group(cut.group), snap=names.group_snapshot(copy.cgsnapshot)
+                "group_snap_remove", group=names.group(cut.group), snap=names.group_snapshot(copy.cgsnapshot)
             )
             self._records.write({}, [key])
         # Delete this record last: a repeated call after an interruption finds it and continues here.
-        self._remove_deferred()
+        self._remove_deferred_deletes()
         self._records.write({}, [own])
 
-    def _withdraw(self, snapshot: SnapshotSpec, copy: SnapshotRecord) -> SnapshotRecord:
+    def _unexport(self, snapshot: SnapshotSpec, copy: SnapshotRecord) -> SnapshotRecord:
         """Unexport a snapshot and disconnect its readers, whichever process serves them."""
         if not copy.exported:
             return copy
-        self._write(snapshot, replace(copy, leaving=True))
+        self._write_record(snapshot, replace(copy, leaving=True))
         export = f"{snapshot.volume_id}/{snapshot.id}"
         self._session.call("exports_withdraw", object=OBJECT, export=export)
         withdrawn = replace(copy, exported=False, leaving=False)
-        self._write(snapshot, withdrawn)
+        self._write_record(snapshot, withdrawn)
         return withdrawn
 
-    def _write(self, snapshot: SnapshotSpec, copy: SnapshotRecord) -> None:
-        self._records.write({_key(snapshot): copy})
+    def _write_record(self, snapshot: SnapshotSpec, copy: SnapshotRecord) -> None:
+        self._records.write({_record_key(snapshot): copy})
 
 
-def _key(snapshot: SnapshotSpec) -> str:
+def _record_key(snapshot: SnapshotSpec) -> str:
     return SnapshotRecord.key(snapshot.volume_id, snapshot.id)
 
 
@@ -214,15 +220,15 @@ def _prepared_records(
 ) -> dict[str, SnapshotRecord]:
     copies = {}
     for snapshot in snapshots:
-        copy = records.find(SnapshotRecord, _key(snapshot))
+        copy = records.find(SnapshotRecord, _record_key(snapshot))
         if copy is None:
             raise FinalDriverError(f"snapshot {snapshot.id} of volume {snapshot.volume_id} is not prepared")
         _require_same_cgsnapshot(replace(snapshot, cgsnapshot_id=cgsnapshot_id), copy)
-        copies[_key(snapshot)] = copy
+        copies[_record_key(snapshot)] = copy
     return copies
 
 
-def _evidence(mechanism: str, members: int, taken: Mapping[str, float] | None) -> JSON:
+def _build_evidence(mechanism: str, members: int, taken: Mapping[str, float] | None) -> JSON:
     """Return the evidence of a cut. ``taken`` is None if its answer, and with it the time, was lost."""
     cut_evidence = build_evidence(mechanism, members, None)
     if taken is None:
@@ -236,7 +242,7 @@ def _require_same_cgsnapshot(snapshot: SnapshotSpec, copy: SnapshotRecord) -> No
         raise FinalDriverError(f"snapshot {snapshot.id} exists as a part of cgsnapshot {copy.cgsnapshot}")
 
 
-def _require_member(snapshot: SnapshotSpec, volume: VolumeRecord) -> None:
+def _require_group_member(snapshot: SnapshotSpec, volume: VolumeRecord) -> None:
     if volume.group != snapshot.group_id:
         raise FinalDriverError(
             f"volume {snapshot.volume_id} is in {volume.group or 'no group'}, "

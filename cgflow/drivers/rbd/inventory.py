@@ -57,11 +57,11 @@ class RbdInventory(RbdBase, SupportsDetailedInventory):
 
     def inventory(self, group_id: str | None = None) -> Inventory:
         """See the contract. Every volume's image is opened, so the cost grows with the number of volumes."""
-        return self._compare(group_id)[0]
+        return self._compare_records_with_pool(group_id)[0]
 
     def detail(self) -> DetailedInventory:
         """See the contract. Sizes are those of the images; a missing image has the size of its record."""
-        inventory, records, stats = self._compare(None)
+        inventory, records, stats = self._compare_records_with_pool(None)
         sizes = {
             id: (stats[names.image(id)] or {"size": volume.size_gib * names.GIB})["size"]
             for id, volume in records.volumes.items()
@@ -72,16 +72,16 @@ class RbdInventory(RbdBase, SupportsDetailedInventory):
             dict(_snapshot_details(key, snapshot, records) for key, snapshot in records.snapshots.items()),
         )
 
-    def _compare(self, group_id: str | None) -> tuple[Inventory, _RecordedState, Stats]:
+    def _compare_records_with_pool(self, group_id: str | None) -> tuple[Inventory, _RecordedState, Stats]:
         records = self._read_records(group_id)
-        stats = self._stats(names.image(id) for id in records.volumes)
-        found = dict(self._mismatches(group_id, records, stats))
-        if found:
+        stats = self._image_stats(names.image(id) for id in records.volumes)
+        mismatches = dict(self._find_mismatches(group_id, records, stats))
+        if mismatches:
             # Probably a concurrent operation: compare again.
             before, records = records, self._read_records(group_id)
-            stats = self._stats(names.image(id) for id in records.volumes)
-            found = dict(self._mismatches(group_id, records, stats)) if records == before else {}
-        lost = {id for id, message in found.items() if message.startswith(_LOST)}
+            stats = self._image_stats(names.image(id) for id in records.volumes)
+            mismatches = dict(self._find_mismatches(group_id, records, stats)) if records == before else {}
+        lost = {id for id, message in mismatches.items() if message.startswith(_LOST)}
         inventory = Inventory(
             groups=frozenset(records.groups) - lost,
             volumes=frozenset(records.volumes) - lost,
@@ -90,7 +90,7 @@ class RbdInventory(RbdBase, SupportsDetailedInventory):
                 key.split("/")[1] for key, snapshot in records.snapshots.items() if snapshot.exported
             ),
             restores=frozenset(records.restores),
-            problems=tuple(found[id] for id in sorted(found)),
+            problems=tuple(mismatches[id] for id in sorted(mismatches)),
         )
         return inventory, records, stats
 
@@ -108,13 +108,13 @@ class RbdInventory(RbdBase, SupportsDetailedInventory):
         existing = {id: group for id, group in groups.items() if not group.is_gone and group_id in (None, id)}
         return _RecordedState(existing, volumes, snapshots, restores, cuts)
 
-    def _mismatches(
+    def _find_mismatches(
         self, group_id: str | None, records: _RecordedState, stats: Stats
     ) -> Iterator[tuple[str, str]]:
         """Yield the id and the description of each mismatch."""
         for id, volume in records.volumes.items():
             if volume.doing is None:
-                message = _image_mismatch(id, volume, stats[names.image(id)], records)
+                message = _find_image_mismatch(id, volume, stats[names.image(id)], records)
                 if message is not None:
                     yield id, message
         existing = set(self._session.call("group_names"))
@@ -122,12 +122,12 @@ class RbdInventory(RbdBase, SupportsDetailedInventory):
             if names.group(id) not in existing:
                 yield id, f"{_LOST} group {id}: another client removed its group of images"
         if group_id is None:
-            yield from self._unrecorded_objects(records)
+            yield from self._find_unrecorded_objects(records)
 
-    def _unrecorded_objects(self, records: _RecordedState) -> Iterator[tuple[str, str]]:
-        known = {names.image(id) for id in records.volumes}
+    def _find_unrecorded_objects(self, records: _RecordedState) -> Iterator[tuple[str, str]]:
+        recorded = {names.image(id) for id in records.volumes}
         for image in self._session.call("image_names"):
-            if image.startswith(names.IMAGE_PREFIX) and image not in known:
+            if image.startswith(names.IMAGE_PREFIX) and image not in recorded:
                 yield image, f"image {image} is named like a volume, but has no record"
         for id, cut in records.cuts.items():
             if not any(key.removeprefix("copy/") in records.snapshots for key in cut.copies):
@@ -137,7 +137,7 @@ class RbdInventory(RbdBase, SupportsDetailedInventory):
 _LOST = "lost:"
 
 
-def _image_mismatch(id: str, volume: VolumeRecord, stat: Any, records: _RecordedState) -> str | None:
+def _find_image_mismatch(id: str, volume: VolumeRecord, stat: Any, records: _RecordedState) -> str | None:
     image = names.image(id)
     if stat is None:
         return f"{_LOST} volume {id}: another client removed or renamed image {image}"
@@ -148,9 +148,9 @@ def _image_mismatch(id: str, volume: VolumeRecord, stat: Any, records: _Recorded
         return lost
     if stat["size"] != volume.size_gib * names.GIB:
         return f"image {image} has {stat['size']} bytes, not {volume.size_gib} GiB: another client resized it"
-    wanted = None if volume.group is None else names.group(volume.group)
-    if stat["group"] != wanted:
-        return f"image {image} is in group {stat['group']} instead of {wanted}: another client moved it"
+    expected = None if volume.group is None else names.group(volume.group)
+    if stat["group"] != expected:
+        return f"image {image} is in group {stat['group']} instead of {expected}: another client moved it"
     for key, snapshot in records.snapshots.items():
         volume_id, snapshot_id = key.split("/")
         is_cut = volume_id == id and snapshot.evidence is not None

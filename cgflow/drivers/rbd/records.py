@@ -143,12 +143,12 @@ class RecordSet:
 
     def find(self, kind: type[AnyRecord], key: str) -> AnyRecord | None:
         """Return one record, or None if it was not found."""
-        return _parse(kind, self.texts[key]) if key in self.texts else None
+        return _parse_record(kind, self.texts[key]) if key in self.texts else None
 
     def all(self, kind: type[AnyRecord], prefix: str) -> dict[str, AnyRecord]:
         """Return all records of a kind, by the part of their key after the prefix."""
-        found = {key: text for key, text in self.texts.items() if key.startswith(prefix)}
-        return {key[len(prefix) :]: _parse(kind, text) for key, text in found.items()}
+        texts = {key: text for key, text in self.texts.items() if key.startswith(prefix)}
+        return {key[len(prefix) :]: _parse_record(kind, text) for key, text in texts.items()}
 
 
 class Records:
@@ -163,9 +163,9 @@ class Records:
 
     def read(self, kind: type[AnyRecord], keys: Iterable[str]) -> dict[str, AnyRecord]:
         """Return the existing records with these keys, by key."""
-        return self.read_any(keys).all(kind, "")
+        return self.read_mixed(keys).all(kind, "")
 
-    def read_any(self, keys: Iterable[str]) -> RecordSet:
+    def read_mixed(self, keys: Iterable[str]) -> RecordSet:
         """Return the existing records with these keys, of any kind, from one consistent read."""
         return RecordSet(self._session.call("keys_read", object=OBJECT, keys=list(keys)))
 
@@ -184,16 +184,16 @@ class Records:
 
     def require_group(self, group_id: str) -> None:
         """Raise FinalDriverError if there is no such group."""
-        found = self.find(GroupRecord, GroupRecord.key(group_id))
-        if found is None or found.is_gone:
+        record = self.find(GroupRecord, GroupRecord.key(group_id))
+        if record is None or record.is_gone:
             raise FinalDriverError(f"there is no group {group_id}")
 
     def require_volume(self, volume_id: str) -> VolumeRecord:
         """Return the record of a volume. Raises: FinalDriverError, if there is none."""
-        found = self.find(VolumeRecord, VolumeRecord.key(volume_id))
-        if found is None:
+        record = self.find(VolumeRecord, VolumeRecord.key(volume_id))
+        if record is None:
             raise FinalDriverError(f"there is no volume {volume_id}")
-        return found
+        return record
 
     def find_snapshot(self, snapshot: SnapshotSpec) -> SnapshotRecord | None:
         """Return the record of a snapshot, or None."""
@@ -201,15 +201,15 @@ class Records:
 
     def require_cut_snapshot(self, snapshot: SnapshotSpec) -> SnapshotRecord:
         """Return the record of a cut snapshot. Raises: FinalDriverError, if it is unknown or not cut."""
-        found = self.find_snapshot(snapshot)
-        if found is None:
+        record = self.find_snapshot(snapshot)
+        if record is None:
             raise FinalDriverError(f"there is no snapshot {snapshot.id} of volume {snapshot.volume_id}")
-        if found.evidence is None:
+        if record.evidence is None:
             raise FinalDriverError(f"snapshot {snapshot.id} is prepared but has not been cut")
-        return found
+        return record
 
 
-def _parse(kind: type[AnyRecord], text: str) -> AnyRecord:
+def _parse_record(kind: type[AnyRecord], text: str) -> AnyRecord:
     values: dict[str, Any] = json.loads(text)
     if "images" in values:
         values["images"] = tuple(values["images"])

@@ -16,11 +16,11 @@ from cgflow.drivers.contract import Restoring, SnapshotSpec
 from cgflow.drivers.rbd import names
 from cgflow.drivers.rbd.base import (
     RbdBase,
-    in_parallel,
+    call_in_parallel,
+    require_intact_image,
     require_no_client,
     require_no_restore,
-    require_own_image,
-    volume_locks,
+    volume_lock_names,
 )
 from cgflow.drivers.rbd.records import RestoreRecord, VolumeRecord
 from cgflow.errors import FinalDriverError
@@ -40,7 +40,7 @@ class RbdRestoring(RbdBase, Restoring):
                 f"restore {restore_id} needs one snapshot of each volume, all of one group"
             )
         key = RestoreRecord.key(restore_id)
-        with self._locks.hold(*volume_locks(snapshots)):
+        with self._locks.acquire(*volume_lock_names(snapshots)):
             record = self._records.find(RestoreRecord, key)
             if record is not None and (record.copies != ids or record.state == _ENDING):
                 raise FinalDriverError(
@@ -56,35 +56,35 @@ class RbdRestoring(RbdBase, Restoring):
             }
             if record is None:
                 record = RestoreRecord(snapshots[0].group_id, _BEGUN, ids)
-                self._begin(restore_id, record, copies)
-            self._keep_and_restore(restore_id, copies)
+                self._begin_restore(restore_id, record, copies)
+            self._keep_previous_and_restore(restore_id, copies)
             self._records.write({key: replace(record, state=_MADE)})
 
     def undo_restore(self, restore_id: str, snapshots: list[SnapshotSpec]) -> None:
-        with self._locks.hold(*volume_locks(snapshots)):
+        with self._locks.acquire(*volume_lock_names(snapshots)):
             record = self._records.find(RestoreRecord, RestoreRecord.key(restore_id))
             if record is None:
                 return
             if record.state != _ENDING:
-                self._roll_back(restore_id, record)
-            self._end(restore_id, record)
+                self._roll_back_images(restore_id, record)
+            self._end_restore(restore_id, record)
 
     def finish_restore(self, restore_id: str, snapshots: list[SnapshotSpec]) -> None:
-        with self._locks.hold(*volume_locks(snapshots)):
+        with self._locks.acquire(*volume_lock_names(snapshots)):
             record = self._records.find(RestoreRecord, RestoreRecord.key(restore_id))
             if record is not None:
-                self._end(restore_id, record)
+                self._end_restore(restore_id, record)
 
-    def _begin(self, restore_id: str, record: RestoreRecord, copies: dict[str, Any]) -> None:
+    def _begin_restore(self, restore_id: str, record: RestoreRecord, copies: dict[str, Any]) -> None:
         """Check and reserve the volumes, or change nothing. Raises: FinalDriverError, BusyDriverError."""
         volumes = {id: self._records.require_volume(id) for id in copies}
-        stats = self._stats(names.image(id) for id in copies)
+        stats = self._image_stats(names.image(id) for id in copies)
         for id, copy in copies.items():
             if volumes[id].group != record.group:
                 raise FinalDriverError(f"volume {id} is not in {record.group or 'no group'}")
             require_no_restore(id, volumes[id])
             stat = stats[names.image(id)]
-            require_own_image(id, volumes[id], stat)
+            require_intact_image(id, volumes[id], stat)
             if copy["size"] > stat["size"]:
                 raise FinalDriverError(
                     f"the snapshot of {copy['size'] / names.GIB:g} GiB is larger than volume {id} "
@@ -96,29 +96,31 @@ class RbdRestoring(RbdBase, Restoring):
         }
         self._records.write({**reserved, RestoreRecord.key(restore_id): record})
 
-    def _keep_and_restore(self, restore_id: str, copies: dict[str, Any]) -> None:
+    def _keep_previous_and_restore(self, restore_id: str, copies: dict[str, Any]) -> None:
         kept = names.previous_content(restore_id)
         ids = {names.image(volume): snap["id"] for volume, snap in copies.items()}
-        in_parallel(lambda image: self._session.call("snap_create", name=image, snap=kept), ids)
-        in_parallel(lambda image: self._session.call("put_back", name=image, id=ids[image]), ids)
+        call_in_parallel(lambda image: self._session.call("snap_create", name=image, snap=kept), ids)
+        call_in_parallel(lambda image: self._session.call("image_restore", name=image, id=ids[image]), ids)
 
-    def _roll_back(self, restore_id: str, record: RestoreRecord) -> None:
+    def _roll_back_images(self, restore_id: str, record: RestoreRecord) -> None:
         kept = names.previous_content(restore_id)
-        stats = self._stats(names.image(id) for id in record.copies.values())
+        stats = self._image_stats(names.image(id) for id in record.copies.values())
         for id in record.copies.values():
             require_no_client(id, (stats[names.image(id)] or {"watchers": []})["watchers"])
-        keeping = [image for image, stat in stats.items() if _find_previous(stat, kept) is not None]
-        in_parallel(lambda image: self._session.call("snap_rollback", name=image, snap=kept), keeping)
+        keeping = [image for image, stat in stats.items() if _find_snapshot_id(stat, kept) is not None]
+        call_in_parallel(lambda image: self._session.call("snap_rollback", name=image, snap=kept), keeping)
 
-    def _end(self, restore_id: str, record: RestoreRecord) -> None:
+    def _end_restore(self, restore_id: str, record: RestoreRecord) -> None:
         """Discard the previous content. No undo is possible from here on."""
         key, kept = RestoreRecord.key(restore_id), names.previous_content(restore_id)
         self._records.write({key: replace(record, state=_ENDING)})
-        stats = self._stats(names.image(id) for id in record.copies.values())
+        stats = self._image_stats(names.image(id) for id in record.copies.values())
         keeping = {
-            image: id for image, stat in stats.items() if (id := _find_previous(stat, kept)) is not None
+            image: id for image, stat in stats.items() if (id := _find_snapshot_id(stat, kept)) is not None
         }
-        in_parallel(lambda image: self._session.call("snap_remove", name=image, id=keeping[image]), keeping)
+        call_in_parallel(
+            lambda image: self._session.call("snap_remove", name=image, id=keeping[image]), keeping
+        )
         volumes = self._records.read(VolumeRecord, map(VolumeRecord.key, record.copies.values()))
         freed = {
             place: replace(volume, restore=None)
@@ -128,6 +130,6 @@ class RbdRestoring(RbdBase, Restoring):
         self._records.write(freed, [key])
 
 
-def _find_previous(stat: Any, name: str) -> int | None:
+def _find_snapshot_id(stat: Any, name: str) -> int | None:
     """Return the id of the RBD snapshot with this name, or None."""
     return next((snap["id"] for snap in (stat or {"snaps": []})["snaps"] if snap["name"] == name), None)

@@ -175,13 +175,13 @@ class BindingsProcess:
         return f"the process of Ceph's bindings has ended{': ' + message if message else ''}"
 
 
-def bindings(python: str) -> list[str]:
+def bindings_command(python: str) -> list[str]:
     """Return the command that runs ``bindings`` with an interpreter and its own libraries."""
     return [python, "-I", "-c", _BOOT, str(Path(__file__).parent)]
 
 
 @dataclass(frozen=True)
-class Access:
+class ConnectionOptions:
     """How to reach the pool. Times are in seconds."""
 
     conf: str
@@ -196,7 +196,7 @@ class Access:
 class Session:
     """The calls of one process on the storage. Thread-safe."""
 
-    def __init__(self, access: Access) -> None:
+    def __init__(self, access: ConnectionOptions) -> None:
         self.access = access
         self.facts: Mapping[str, Any] = {}
         self._name = str(uuid4())
@@ -221,13 +221,13 @@ class Session:
         try:
             return child.call(name, args, timeout_s)
         except (ChildDied, ChildSilent) as error:
-            self._replace(child)
+            self._replace_child(child)
             raise AmbiguousDriverError(f"Ceph's answer to {name} was lost: {error}.") from error
         except Refusal as error:
             if error.errno != _SHUT_OUT:
                 raise
             # Caused by a fence, or by a client that broke this client's lock; a new child finds out which.
-            self._replace(child)
+            self._replace_child(child)
             raise AmbiguousDriverError(f"The storage shut this client out during {name}.") from error
 
     def fence(self, name: str) -> None:
@@ -246,7 +246,7 @@ class Session:
         child = self._child
         return None if child is None or child.is_dead else child.pid
 
-    def _replace(self, child: BindingsProcess) -> None:
+    def _replace_child(self, child: BindingsProcess) -> None:
         """End a child and start another one, which blocklists the client of the first.
 
         Only then can the operations of the first child no longer take effect, and its locks are free. If the
@@ -266,16 +266,16 @@ class Session:
                 if self._child is not None:
                     self._child.kill()
                 self._child = None
-                self._child = self._start()
+                self._child = self._start_session_child()
             return self._child
 
-    def _start(self) -> BindingsProcess:
+    def _start_session_child(self) -> BindingsProcess:
         access = self.access
         child = start_child(access)
         try:
             self.facts = connect_child(child, access)
             args = {"object": SESSIONS, "session": self._name}
-            is_fenced = _with_explanation(lambda: child.call("session_open", args, access.timeout_s))
+            is_fenced = _translate_child_errors(lambda: child.call("session_open", args, access.timeout_s))
         except BaseException:
             child.kill()
             raise
@@ -286,10 +286,10 @@ class Session:
         return child
 
 
-def start_child(access: Access) -> BindingsProcess:
+def start_child(access: ConnectionOptions) -> BindingsProcess:
     """Start a child. Raises: ConfigError."""
     try:
-        return BindingsProcess(bindings(access.python))
+        return BindingsProcess(bindings_command(access.python))
     except OSError as error:
         raise ConfigError(
             f"the interpreter {access.python} cannot be started: {error.strerror}. "
@@ -297,7 +297,7 @@ def start_child(access: Access) -> BindingsProcess:
         ) from error
 
 
-def connect_child(child: BindingsProcess, access: Access) -> Mapping[str, Any]:
+def connect_child(child: BindingsProcess, access: ConnectionOptions) -> Mapping[str, Any]:
     """Connect a child to the cluster; return its address, the cluster's id and the monitors.
 
     Raises: ConfigError, if it can never work; AmbiguousDriverError, if the cluster does not answer.
@@ -311,7 +311,7 @@ def connect_child(child: BindingsProcess, access: Access) -> Mapping[str, Any]:
     }
     try:
         # The libraries give up within the timeout; the longer one is for a child that hangs.
-        facts: Mapping[str, Any] = _with_explanation(
+        facts: Mapping[str, Any] = _translate_child_errors(
             lambda: child.call("connect", args, access.timeout_s * 2)
         )
     except Refusal as error:
@@ -323,7 +323,7 @@ def connect_child(child: BindingsProcess, access: Access) -> Mapping[str, Any]:
     return facts
 
 
-def _with_explanation(call: Callable[[], Answer]) -> Answer:
+def _translate_child_errors(call: Callable[[], Answer]) -> Answer:
     try:
         return call()
     except ChildDied as error:

@@ -20,15 +20,15 @@ import json, sys
 sys.path.append(sys.argv[1])
 import rbd
 from bindings.cluster import Cluster
-from bindings.images import features_of, images_of
+from bindings.images import read_image_features, read_group_images
 cluster = Cluster(sys.argv[2], sys.argv[3], None, sys.argv[4], 30)
 told = {}
 for group in sys.argv[5:]:
     images = [image["name"] for image in rbd.Group(cluster.io, group).list_images()]
     features = {name: rbd.Image(cluster.io, name, read_only=True).features() for name in images}
-    read = [sorted(images_of(cluster, group)), features_of(cluster, images)]
+    read = [sorted(read_group_images(cluster, group)), read_image_features(cluster, images)]
     told[group] = [[sorted(images), features], read]
-told["none"] = [images_of(cluster, "none"), features_of(cluster, ["none"])]
+told["none"] = [read_group_images(cluster, "none"), read_image_features(cluster, ["none"])]
 print(json.dumps(told))
 """
 

@@ -46,16 +46,16 @@ class Cluster:
         self.io = self.rados.open_ioctx(pool)
         self.rbd = rbd.RBD()
 
-    def facts(self) -> dict[str, Any]:
+    def connection_facts(self) -> dict[str, Any]:
         """Return the address of this client, the cluster's id, and the addresses of the monitors."""
         monitors = self.monitor_command("mon dump")["mons"]
         return {
             "address": self.rados.get_addrs(),
             "fsid": self.rados.get_fsid(),
-            "monitors": [_address(monitor) for monitor in monitors],
+            "monitors": [_monitor_address(monitor) for monitor in monitors],
         }
 
-    def features(self) -> int:
+    def new_image_features(self) -> int:
         """Return the features of new images: the defaults of the cluster, and those that a cut needs."""
         default = self.rados.conf_get("rbd_default_features") or "layering"
         mask: int = int(default) if default.isdigit() else self.rbd.features_from_string(default)
@@ -77,7 +77,7 @@ class Cluster:
             raise OSError(abs(code), f"the monitors refused {prefix!r}: {message}")
         return json.loads(answer) if answer.strip() else None
 
-    def shut_out(self, addresses: list[str], expire_s: float) -> None:
+    def blocklist(self, addresses: list[str], expire_s: float) -> None:
         """Blocklist clients by their addresses. They can no longer change what this client reads afterwards.
 
         This client waits for the OSD map with the blocklist. Its operations carry that map, and an OSD does
@@ -87,7 +87,7 @@ class Cluster:
             self.monitor_command("osd blocklist", blocklistop="add", addr=address, expire=expire_s)
         self.rados.wait_for_latest_osdmap()
 
-    def notify(self, name: str, message: str) -> None:
+    def notify_watchers(self, name: str, message: str) -> None:
         """Notify the watchers of an object and wait for them. Raises: rados.Error, if one does not answer."""
         try:
             # Shorter than the timeout of this call. A server whose host died is forgotten after half a
@@ -98,20 +98,20 @@ class Cluster:
             return
 
 
-def _address(monitor: dict[str, Any]) -> str:
+def _monitor_address(monitor: dict[str, Any]) -> str:
     """Return the plainest address of a monitor. Clients of both protocols find the others themselves."""
-    known = {entry["type"]: str(entry["addr"]) for entry in monitor["public_addrs"]["addrvec"]}
-    return known.get("v1") or known.get("v2") or str(monitor["addr"]).split("/")[0]
+    addresses = {entry["type"]: str(entry["addr"]) for entry in monitor["public_addrs"]["addrvec"]}
+    return addresses.get("v1") or addresses.get("v2") or str(monitor["addr"]).split("/")[0]
 
 
 def keys_read(cluster: Cluster, _: Progress, object: str, keys: list[str]) -> dict[str, str]:
     """Return the values of those keys that exist."""
-    return _decoded(omap_values(cluster, object, keys))
+    return _decode_values(read_omap_values(cluster, object, keys))
 
 
 def keys_list(cluster: Cluster, _: Progress, object: str, prefix: str) -> dict[str, str]:
     """Return all keys with a prefix, and their values."""
-    return _decoded(omap_with_prefix(cluster, object, prefix))
+    return _decode_values(read_omap_by_prefix(cluster, object, prefix))
 
 
 def keys_write(cluster: Cluster, _: Progress, object: str, put: dict[str, str], drop: list[str]) -> None:
@@ -128,36 +128,36 @@ def keys_write(cluster: Cluster, _: Progress, object: str, put: dict[str, str], 
                 raise
 
 
-def omap_values(cluster: Cluster, name: str, keys: Iterable[str]) -> dict[str, bytes]:
+def read_omap_values(cluster: Cluster, name: str, keys: Iterable[str]) -> dict[str, bytes]:
     """Return the values of those keys of an object that exist."""
     with rados.ReadOpCtx() as operation:
-        found, _code = cluster.io.get_omap_vals_by_keys(operation, tuple(keys))
-        return _values(cluster, operation, name, found)
+        pairs, _code = cluster.io.get_omap_vals_by_keys(operation, tuple(keys))
+        return _execute_omap_read(cluster, operation, name, pairs)
 
 
-def omap_with_prefix(cluster: Cluster, name: str, prefix: str) -> dict[str, bytes]:
+def read_omap_by_prefix(cluster: Cluster, name: str, prefix: str) -> dict[str, bytes]:
     """Return all keys of an object with a prefix, and their values."""
     everything: dict[str, bytes] = {}
     after = ""
     while True:
         with rados.ReadOpCtx() as operation:
-            found, _code = cluster.io.get_omap_vals(operation, after, prefix, _PAGE)
-            page = _values(cluster, operation, name, found)
+            pairs, _code = cluster.io.get_omap_vals(operation, after, prefix, _PAGE)
+            page = _execute_omap_read(cluster, operation, name, pairs)
         everything.update(page)
         if len(page) < _PAGE:
             return everything
         after = max(page)
 
 
-def _values(cluster: Cluster, operation: object, name: str, found: object) -> dict[str, bytes]:
+def _execute_omap_read(cluster: Cluster, operation: object, name: str, pairs: object) -> dict[str, bytes]:
     try:
         cluster.io.operate_read_op(operation, name)
     except rados.ObjectNotFound:
         return {}
-    return {key: value or b"" for key, value in found}  # type: ignore[attr-defined]
+    return {key: value or b"" for key, value in pairs}  # type: ignore[attr-defined]
 
 
-def _decoded(values: dict[str, bytes]) -> dict[str, str]:
+def _decode_values(values: dict[str, bytes]) -> dict[str, str]:
     return {key: value.decode() for key, value in values.items()}
 
 
@@ -166,25 +166,25 @@ def session_open(cluster: Cluster, progress: Progress, object: str, session: str
     own = cluster.rados.get_addrs()
     prefix = f"address/{quote(session, safe='')}/"
     keys_write(cluster, progress, object, {prefix + own: ""}, [])
-    mark = _mark(session)
+    mark = _fenced_key(session)
     if mark in keys_read(cluster, progress, object, [mark]):
         return True
     earlier = [key for key in keys_list(cluster, progress, object, prefix) if key != prefix + own]
     if earlier:
         # These clients are dead, but their operations may still be in flight.
-        cluster.shut_out([key[len(prefix) :] for key in earlier], BLOCKLIST_S)
+        cluster.blocklist([key[len(prefix) :] for key in earlier], BLOCKLIST_S)
         keys_write(cluster, progress, object, {}, earlier)
     return False
 
 
 def session_fence(cluster: Cluster, progress: Progress, object: str, session: str) -> None:
     """Shut out a session permanently, whether or not it was opened."""
-    keys_write(cluster, progress, object, {_mark(session): ""}, [])
+    keys_write(cluster, progress, object, {_fenced_key(session): ""}, [])
     prefix = f"address/{quote(session, safe='')}/"
-    known = keys_list(cluster, progress, object, prefix)
-    cluster.shut_out([key[len(prefix) :] for key in known], BLOCKLIST_S)
-    keys_write(cluster, progress, object, {}, list(known))
+    addresses = keys_list(cluster, progress, object, prefix)
+    cluster.blocklist([key[len(prefix) :] for key in addresses], BLOCKLIST_S)
+    keys_write(cluster, progress, object, {}, list(addresses))
 
 
-def _mark(session: str) -> str:
+def _fenced_key(session: str) -> str:
     return f"fenced/{quote(session, safe='')}"

@@ -34,7 +34,7 @@ class ReaderGone(Exception):
     """The reader has left or was disconnected."""
 
 
-class Exports:
+class ExportServer:
     """The server. It listens on ``path`` until its process ends."""
 
     def __init__(self, cluster: Cluster, path: str, object: str) -> None:
@@ -42,68 +42,70 @@ class Exports:
         self._object = object
         self._lock = threading.Lock()
         self._readers: dict[str, set[socket.socket]] = {}
-        self._watch = _watch(cluster, f"{object}.exports", self._on_notify)
+        self._watch = _watch_object(cluster, f"{object}.exports", self._disconnect_readers)
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(path)
         self._listener.listen()
-        threading.Thread(target=self._accept, daemon=True).start()
+        threading.Thread(target=self._accept_readers, daemon=True).start()
 
     def close(self) -> None:
         """Stop watching for notifications. Otherwise an unexport elsewhere would wait for an answer."""
         self._watch.close()
 
-    def _accept(self) -> None:
+    def _accept_readers(self) -> None:
         while True:
             reader, _ = self._listener.accept()
-            threading.Thread(target=self._serve, args=(reader,), daemon=True).start()
+            threading.Thread(target=self._serve_reader, args=(reader,), daemon=True).start()
 
-    def _on_notify(self, _notify: int, _notifier: int, _watch: int, message: bytes) -> None:
+    def _disconnect_readers(self, _notify: int, _notifier: int, _watch: int, message: bytes) -> None:
         with self._lock:
             readers = self._readers.pop(message.decode(), set())
             for reader in readers:
                 with contextlib.suppress(OSError):
                     reader.shutdown(socket.SHUT_RDWR)
 
-    def _serve(self, reader: socket.socket) -> None:
+    def _serve_reader(self, reader: socket.socket) -> None:
         with reader, contextlib.suppress(ReaderGone, OSError):
-            export = _negotiate(reader, self._size_of)
+            export = _negotiate(reader, self._export_size)
             with self._lock:
                 self._readers.setdefault(export, set()).add(reader)
             try:
                 # Look it up again: an unexport before the line above did not know of this reader.
-                copy = self._copy(export)
+                copy = self._find_exported_snapshot(export)
                 if copy is not None:
-                    self._read(reader, copy)
+                    self._answer_requests(reader, copy)
             finally:
                 with self._lock:
                     self._readers.get(export, set()).discard(reader)
 
-    def _copy(self, export: str) -> dict[str, Any] | None:
+    def _find_exported_snapshot(self, export: str) -> dict[str, Any] | None:
         key = f"copy/{export}"
-        found = keys_read(self._cluster, lambda: None, self._object, [key])
-        copy = json.loads(found[key]) if key in found else None
+        values = keys_read(self._cluster, lambda: None, self._object, [key])
+        copy = json.loads(values[key]) if key in values else None
         return copy if copy is not None and copy["exported"] and not copy["leaving"] else None
 
-    def _size_of(self, export: str) -> int | None:
-        copy = self._copy(export)
+    def _export_size(self, export: str) -> int | None:
+        copy = self._find_exported_snapshot(export)
         return None if copy is None else int(copy["size"])
 
-    def _read(self, reader: socket.socket, copy: dict[str, Any]) -> None:
+    def _answer_requests(self, reader: socket.socket, copy: dict[str, Any]) -> None:
         with rbd.Image(self._cluster.io, copy["image"], read_only=True) as image:
             image.set_snap_by_id(copy["snap_id"])
             while True:
-                magic, _flags, kind, handle, offset, length = struct.unpack(">IHHQQI", _receive(reader, 28))
+                magic, _flags, kind, handle, offset, length = struct.unpack(
+                    ">IHHQQI", _receive_exactly(reader, 28)
+                )
                 if magic != _REQUEST or kind == _DISCONNECT:
                     return
                 if kind == _WRITE:
-                    _drain(reader, length)
-                error, data = _answer(image, kind, offset, length)
+                    _discard_bytes(reader, length)
+                error, data = _execute_request(image, kind, offset, length)
                 reader.sendall(struct.pack(">IIQ", _SIMPLE_REPLY, error, handle) + data)
 
 
-def _answer(image: Any, kind: int, offset: int, length: int) -> tuple[int, bytes]:
+def _execute_request(image: Any, kind: int, offset: int, length: int) -> tuple[int, bytes]:
     if kind == _FLUSH:
         return 0, b""
     if kind != _READ:
@@ -119,35 +121,35 @@ def _answer(image: Any, kind: int, offset: int, length: int) -> tuple[int, bytes
 def _negotiate(reader: socket.socket, size_of: Any) -> str:
     """Return the export that a reader has chosen. Raises: ReaderGone."""
     reader.sendall(struct.pack(">QQH", _INIT, _OPTION, 3))
-    _receive(reader, 4)
+    _receive_exactly(reader, 4)
     while True:
-        magic, option, length = struct.unpack(">QII", _receive(reader, 16))
+        magic, option, length = struct.unpack(">QII", _receive_exactly(reader, 16))
         if magic != _OPTION or length > 65536:
             raise ReaderGone
-        data = _receive(reader, length)
+        data = _receive_exactly(reader, length)
         if option == _OPT_ABORT:
-            _reply(reader, option, _REP_ACK)
+            _send_option_reply(reader, option, _REP_ACK)
             raise ReaderGone
         if option not in (_OPT_GO, _OPT_INFO):
-            _reply(reader, option, _REP_UNSUPPORTED)
+            _send_option_reply(reader, option, _REP_UNSUPPORTED)
             continue
         (name_length,) = struct.unpack_from(">I", data)
         export = data[4 : 4 + name_length].decode()
         size = size_of(export)
         if size is None:
-            _reply(reader, option, _REP_UNKNOWN, b"there is no such export")
+            _send_option_reply(reader, option, _REP_UNKNOWN, b"there is no such export")
             continue
-        _reply(reader, option, _REP_INFO, struct.pack(">HQH", 0, size, _FLAGS))
-        _reply(reader, option, _REP_ACK)
+        _send_option_reply(reader, option, _REP_INFO, struct.pack(">HQH", 0, size, _FLAGS))
+        _send_option_reply(reader, option, _REP_ACK)
         if option == _OPT_GO:
             return export
 
 
-def _reply(reader: socket.socket, option: int, kind: int, data: bytes = b"") -> None:
+def _send_option_reply(reader: socket.socket, option: int, kind: int, data: bytes = b"") -> None:
     reader.sendall(struct.pack(">QIII", _OPTION_REPLY, option, kind, len(data)) + data)
 
 
-def _receive(reader: socket.socket, length: int) -> bytes:
+def _receive_exactly(reader: socket.socket, length: int) -> bytes:
     data = bytearray()
     while len(data) < length:
         piece = reader.recv(length - len(data))
@@ -157,12 +159,12 @@ def _receive(reader: socket.socket, length: int) -> bytes:
     return bytes(data)
 
 
-def _drain(reader: socket.socket, length: int) -> None:
+def _discard_bytes(reader: socket.socket, length: int) -> None:
     while length:
-        length -= len(_receive(reader, min(length, 65536)))
+        length -= len(_receive_exactly(reader, min(length, 65536)))
 
 
-def _watch(cluster: Cluster, name: str, on_notify: Any) -> Any:
+def _watch_object(cluster: Cluster, name: str, on_notify: Any) -> Any:
     """Watch an object, which is created if needed."""
     with rados.WriteOpCtx() as operation:
         operation.new(rados.LIBRADOS_CREATE_IDEMPOTENT)

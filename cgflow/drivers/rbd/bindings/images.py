@@ -9,9 +9,9 @@ therefore copied by this process, several pieces in parallel. Only allocated dat
 
 librbd reads the names of a group's images one by one, and opens an image to read its features. These are
 several round trips for each image: with a hundred members on a busy cluster about a second, during a cut.
-``features_of`` and ``images_of`` therefore read RBD's own objects directly, in one read of a directory for
-all images and one read of each header. The layout is that of ``cls_rbd``, which clients of all versions
-share. Facts that are not found there are left out, and the caller gets them from librbd.
+``read_image_features`` and ``read_group_images`` therefore read RBD's own objects directly, in one read of a
+directory for all images and one read of each header. The layout is that of ``cls_rbd``, which clients of all
+versions share. Facts that are not found there are left out, and the caller gets them from librbd.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from typing import Any
 
 import rbd
 
-from .cluster import Cluster, Progress, omap_values, omap_with_prefix
+from .cluster import Cluster, Progress, read_omap_by_prefix, read_omap_values
 
 PIECE_BYTES = 4 << 20
 
@@ -45,22 +45,24 @@ def image_names(cluster: Cluster, _: Progress) -> list[str]:
 def image_stats(cluster: Cluster, _: Progress, names: list[str]) -> dict[str, Any]:
     """Return facts about images by name; None for an image that does not exist."""
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        return dict(zip(names, pool.map(partial(stat, cluster), names), strict=True))
+        return dict(zip(names, pool.map(partial(image_stat, cluster), names), strict=True))
 
 
-def image_locks(cluster: Cluster, _: Progress, names: list[str]) -> dict[str, bool]:
+def exclusive_lock_features(cluster: Cluster, _: Progress, names: list[str]) -> dict[str, bool]:
     """Return whether images have the feature exclusive-lock. Raises: rbd.ImageNotFound."""
-    found = features_of(cluster, names)
+    features_by_name = read_image_features(cluster, names)
 
     def read_features(name: str) -> int:
         with rbd.Image(cluster.io, name, read_only=True) as image:
             return int(image.features())
 
-    found |= {name: read_features(name) for name in names if name not in found}
-    return {name: bool(features & rbd.RBD_FEATURE_EXCLUSIVE_LOCK) for name, features in found.items()}
+    features_by_name |= {name: read_features(name) for name in names if name not in features_by_name}
+    return {
+        name: bool(features & rbd.RBD_FEATURE_EXCLUSIVE_LOCK) for name, features in features_by_name.items()
+    }
 
 
-def stat(cluster: Cluster, name: str) -> dict[str, Any] | None:
+def image_stat(cluster: Cluster, name: str) -> dict[str, Any] | None:
     """Return facts about an image, opened without a watch; None if it does not exist."""
     try:
         with rbd.Image(cluster.io, name, read_only=True) as image:
@@ -80,7 +82,7 @@ def stat(cluster: Cluster, name: str) -> dict[str, Any] | None:
 def image_create(cluster: Cluster, _: Progress, name: str, size: int) -> None:
     """Create an image; an existing one is left as it is."""
     try:
-        cluster.rbd.create(cluster.io, name, size, old_format=False, features=cluster.features())
+        cluster.rbd.create(cluster.io, name, size, old_format=False, features=cluster.new_image_features())
     except rbd.ImageExists:
         return
 
@@ -108,7 +110,7 @@ def image_remove(cluster: Cluster, progress: Progress, name: str) -> None:
 def snap_create(cluster: Cluster, _: Progress, name: str, snap: str) -> dict[str, float] | None:
     """Take a snapshot of an image, or find it taken. Returns: the time, or None if it was taken earlier."""
     with rbd.Image(cluster.io, name) as image:
-        if any(known["name"] == snap for known in image.list_snaps()):
+        if any(existing["name"] == snap for existing in image.list_snaps()):
             return None
         at, began = time.time(), time.monotonic()
         image.create_snap(snap)
@@ -129,11 +131,11 @@ def snap_find(cluster: Cluster, _: Progress, name: str, snap: str, cut: str) -> 
     """
     try:
         with rbd.Image(cluster.io, name, read_only=True) as image:
-            for found in map(_describe_snapshot, image.list_snaps()):
-                if not found["is_trash"] and (found["name"] == snap or found["of_group"] == cut):
-                    image.set_snap_by_id(found["id"])
+            for described in map(_describe_snapshot, image.list_snaps()):
+                if not described["is_trash"] and (described["name"] == snap or described["of_group"] == cut):
+                    image.set_snap_by_id(described["id"])
                     image.read(0, _READ_BYTES)
-                    return found
+                    return described
     except rbd.ImageNotFound:
         return None
     return None
@@ -168,9 +170,11 @@ def group_names(cluster: Cluster, _: Progress) -> list[str]:
 
 def group_images(cluster: Cluster, _: Progress, group: str) -> list[str]:
     """Return the names of a group's images. Raises: rbd.ObjectNotFound, if there is no such group."""
-    found = images_of(cluster, group)
+    images = read_group_images(cluster, group)
     return (
-        found if found is not None else [each["name"] for each in rbd.Group(cluster.io, group).list_images()]
+        images
+        if images is not None
+        else [each["name"] for each in rbd.Group(cluster.io, group).list_images()]
     )
 
 
@@ -190,14 +194,14 @@ def group_remove(cluster: Cluster, _: Progress, group: str) -> None:
         return
 
 
-def group_add(cluster: Cluster, _: Progress, group: str, image: str) -> None:
+def group_add_image(cluster: Cluster, _: Progress, group: str, image: str) -> None:
     """Add an image to a group. Raises: rbd.ObjectExists, if it is in another group."""
     members = rbd.Group(cluster.io, group)
     if not _is_member(members, image, rbd.RBD_GROUP_IMAGE_STATE_ATTACHED):
         members.add_image(cluster.io, image)
 
 
-def group_drop(cluster: Cluster, _: Progress, group: str, image: str) -> None:
+def group_remove_image(cluster: Cluster, _: Progress, group: str, image: str) -> None:
     """Remove an image from a group; an image that is not in the group is success."""
     try:
         rbd.Group(cluster.io, group).remove_image(cluster.io, image)
@@ -205,7 +209,7 @@ def group_drop(cluster: Cluster, _: Progress, group: str, image: str) -> None:
         return
 
 
-def group_cut(
+def group_snap_create(
     cluster: Cluster, progress: Progress, group: str, snap: str, images: list[str], others: list[str]
 ) -> dict[str, Any]:
     """Take a group snapshot, or find it taken. An incomplete one is removed and taken again.
@@ -230,7 +234,9 @@ def group_cut(
         taken = {"at_s": at, "took_ms": (time.monotonic() - began) * 1000}
         # Check afterwards: no writer is blocked any more, and a feature disabled meanwhile is noticed.
         unlocked = sorted(
-            name for name, has_lock in image_locks(cluster, progress, images).items() if not has_lock
+            name
+            for name, has_lock in exclusive_lock_features(cluster, progress, images).items()
+            if not has_lock
         )
         if unlocked:
             _remove_group_snapshot(members, snap)
@@ -238,14 +244,14 @@ def group_cut(
                 "refused": f"image {unlocked[0]} lacks the feature exclusive-lock, so a cut cannot block its "
                 f"writers: enable it with 'rbd feature enable {cluster.pool}/{unlocked[0]} exclusive-lock'"
             }
-    for name, found in image_stats(cluster, progress, others).items():
-        for part in [] if found is None else found["snaps"]:
+    for name, stat in image_stats(cluster, progress, others).items():
+        for part in [] if stat is None else stat["snaps"]:
             if part["of_group"] == snap:
                 snap_remove(cluster, progress, name, part["id"])
     return {"taken": taken}
 
 
-def group_uncut(cluster: Cluster, _: Progress, group: str, snap: str) -> None:
+def group_snap_remove(cluster: Cluster, _: Progress, group: str, snap: str) -> None:
     """Remove a group snapshot in any state, with all its parts; an unknown one is success."""
     try:
         rbd.Group(cluster.io, group).remove_snap(snap)
@@ -256,7 +262,9 @@ def group_uncut(cluster: Cluster, _: Progress, group: str, snap: str) -> None:
 
 def _group_snapshot_state(members: Any, snap: str) -> int | None:
     try:
-        return next((int(found["state"]) for found in members.list_snaps() if found["name"] == snap), None)
+        return next(
+            (int(existing["state"]) for existing in members.list_snaps() if existing["name"] == snap), None
+        )
     except rbd.ObjectNotFound:
         return None
 
@@ -267,91 +275,91 @@ def _remove_group_snapshot(members: Any, snap: str) -> None:
 
 
 def _is_member(members: Any, image: str, state: int) -> bool:
-    return any(found["name"] == image and found["state"] == state for found in members.list_images())
+    return any(member["name"] == image and member["state"] == state for member in members.list_images())
 
 
-def copy_out(cluster: Cluster, progress: Progress, name: str, id: int, to: str, size: int) -> None:
+def snap_copy_to_image(cluster: Cluster, progress: Progress, name: str, id: int, to: str, size: int) -> None:
     """Create an image of ``size`` bytes with the content of a snapshot; ``to`` must not exist."""
-    cluster.rbd.create(cluster.io, to, size, old_format=False, features=cluster.features())
+    cluster.rbd.create(cluster.io, to, size, old_format=False, features=cluster.new_image_features())
     with rbd.Image(cluster.io, name, read_only=True) as source, rbd.Image(cluster.io, to) as target:
         source.set_snap_by_id(id)
 
-        def carry(offset: int) -> None:
+        def copy_piece(offset: int) -> None:
             piece = source.read(offset, PIECE_BYTES)
             if any(piece):
                 target.write(piece, offset)
 
-        _copy_pieces(_allocated_pieces(source), carry, progress)
+        _copy_pieces(_allocated_pieces(source), copy_piece, progress)
         target.flush()
 
 
-def put_back(cluster: Cluster, progress: Progress, name: str, id: int) -> None:
+def image_restore(cluster: Cluster, progress: Progress, name: str, id: int) -> None:
     """Restore the content of an image to its snapshot. Beyond the snapshot's size it becomes zeros."""
     with rbd.Image(cluster.io, name, read_only=True) as source, rbd.Image(cluster.io, name) as target:
         source.set_snap_by_id(id)
         end = source.size()
 
-        def carry(offset: int) -> None:
-            wanted = source.read(offset, min(PIECE_BYTES, end - offset)) if offset < end else b""
-            wanted = wanted.ljust(PIECE_BYTES, b"\0")
-            if target.read(offset, PIECE_BYTES) != wanted:
-                if any(wanted):
-                    target.write(wanted, offset)
+        def copy_piece(offset: int) -> None:
+            piece = source.read(offset, min(PIECE_BYTES, end - offset)) if offset < end else b""
+            piece = piece.ljust(PIECE_BYTES, b"\0")
+            if target.read(offset, PIECE_BYTES) != piece:
+                if any(piece):
+                    target.write(piece, offset)
                 else:
                     target.write_zeroes(offset, PIECE_BYTES)
 
-        _copy_pieces(_allocated_pieces(source) | _allocated_pieces(target), carry, progress)
+        _copy_pieces(_allocated_pieces(source) | _allocated_pieces(target), copy_piece, progress)
         target.flush()
 
 
 def _allocated_pieces(image: Any) -> set[int]:
     """Return the numbers of the pieces in which an image may have data."""
-    found: set[int] = set()
+    numbers: set[int] = set()
 
-    def note(offset: int, length: int, exists: bool) -> None:
+    def add_pieces(offset: int, length: int, exists: bool) -> None:
         if exists:
-            found.update(range(offset // PIECE_BYTES, (offset + length - 1) // PIECE_BYTES + 1))
+            numbers.update(range(offset // PIECE_BYTES, (offset + length - 1) // PIECE_BYTES + 1))
 
     size = image.size()
     if size:
-        image.diff_iterate(0, size, None, note, whole_object=True)
-    return found
+        image.diff_iterate(0, size, None, add_pieces, whole_object=True)
+    return numbers
 
 
-def _copy_pieces(numbers: set[int], carry: Callable[[int], None], progress: Progress) -> None:
+def _copy_pieces(numbers: set[int], copy_piece: Callable[[int], None], progress: Progress) -> None:
     """Copy pieces, each given by its offset. After a failure no more are started, and the error is raised."""
     offsets = [number * PIECE_BYTES for number in sorted(numbers)]
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         # An error here cancels the remaining pieces.
-        for _ in pool.map(carry, offsets):
+        for _ in pool.map(copy_piece, offsets):
             progress()
 
 
-def images_of(cluster: Cluster, group: str) -> list[str] | None:
+def read_group_images(cluster: Cluster, group: str) -> list[str] | None:
     """Return the names of a group's images, or None if the objects do not show all of them."""
-    known = omap_values(cluster, "rbd_group_directory", [f"name_{group}"])
-    if not known:
+    ids = read_omap_values(cluster, "rbd_group_directory", [f"name_{group}"])
+    if not ids:
         return None
-    members = omap_with_prefix(
-        cluster, f"rbd_group_header.{_decode_string(known[f'name_{group}'])}", "image_"
+    members = read_omap_by_prefix(
+        cluster, f"rbd_group_header.{_decode_string(ids[f'name_{group}'])}", "image_"
     )
     if not members:
         return []
     # Only librbd knows how to treat an image that is being added or removed.
     if any(state != _ATTACHED for state in members.values()):
         return None
-    names = omap_values(cluster, "rbd_directory", [f"id_{key.rsplit('_', 1)[1]}" for key in members])
+    names = read_omap_values(cluster, "rbd_directory", [f"id_{key.rsplit('_', 1)[1]}" for key in members])
     return [_decode_string(name) for name in names.values()] if len(names) == len(members) else None
 
 
-def features_of(cluster: Cluster, images: list[str]) -> dict[str, int]:
+def read_image_features(cluster: Cluster, images: list[str]) -> dict[str, int]:
     """Return the features of those images whose header contains them."""
-    ids = omap_values(cluster, "rbd_directory", [f"name_{image}" for image in images])
+    ids = read_omap_values(cluster, "rbd_directory", [f"name_{image}" for image in images])
     headers = {key.removeprefix("name_"): f"rbd_header.{_decode_string(id)}" for key, id in ids.items()}
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        values = pool.map(lambda header: omap_values(cluster, header, ["features"]), headers.values())
-        found = dict(zip(headers, values, strict=True))
-    return {image: struct.unpack("<Q", each["features"])[0] for image, each in found.items() if each}
+        values = pool.map(lambda header: read_omap_values(cluster, header, ["features"]), headers.values())
+        omaps = dict(zip(headers, values, strict=True))
+    return {image: struct.unpack("<Q", omap["features"])[0] for image, omap in omaps.items() if omap}
 
 
 def _decode_string(value: bytes) -> str:

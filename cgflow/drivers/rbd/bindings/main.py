@@ -17,7 +17,7 @@ from typing import Any, TextIO
 
 from . import cluster, images
 from .cluster import Cluster, Progress
-from .exports import Exports
+from .exports import ExportServer
 
 _CALLS: dict[str, Callable[..., Any]] = {
     function.__name__: function
@@ -41,25 +41,25 @@ _CALLS: dict[str, Callable[..., Any]] = {
         images.group_images,
         images.group_create,
         images.group_remove,
-        images.group_add,
-        images.group_drop,
-        images.group_cut,
-        images.group_uncut,
-        images.copy_out,
-        images.put_back,
+        images.group_add_image,
+        images.group_remove_image,
+        images.group_snap_create,
+        images.group_snap_remove,
+        images.snap_copy_to_image,
+        images.image_restore,
     )
 }
 
 _LEAVE_S = 5.0
 
 
-class Calls:
+class CallDispatcher:
     """A connection to a cluster, created by the call ``connect``, and the calls on it."""
 
     def __init__(self) -> None:
         self.linger_s = 0.0
         self._cluster: Cluster | None = None
-        self._exports: Exports | None = None
+        self._exports: ExportServer | None = None
 
     def close(self) -> None:
         """Leave the cluster, so that its other clients no longer wait for this one."""
@@ -68,38 +68,38 @@ class Calls:
         if self._cluster is not None:
             self._cluster.rados.shutdown()
 
-    def make(self, name: str, args: dict[str, Any], progress: Progress) -> Any:
+    def execute(self, name: str, args: dict[str, Any], progress: Progress) -> Any:
         """Make a call. Raises: the error of the bindings; KeyError, if the call is unknown."""
         if name == "connect":
             self.linger_s = float(args["timeout_s"])
             self._cluster = Cluster(**args)
-            return self._cluster.facts()
+            return self._cluster.connection_facts()
         if self._cluster is None:
             raise RuntimeError("the first call must be connect")
         if name == "capacity":
             return self._cluster.capacity()
         if name == "exports_serve":
-            self._exports = Exports(self._cluster, **args)
+            self._exports = ExportServer(self._cluster, **args)
             return None
         if name == "exports_withdraw":
-            return self._cluster.notify(f"{args['object']}.exports", args["export"])
+            return self._cluster.notify_watchers(f"{args['object']}.exports", args["export"])
         return _CALLS[name](self._cluster, progress, **args)
 
 
-class Loop:
+class CallLoop:
     """The calls of one child. Answers are written to ``out``."""
 
     def __init__(self, out: TextIO) -> None:
         self._out = out
         self._lock = threading.Lock()
-        self._calls = Calls()
+        self._calls = CallDispatcher()
         self._running: set[threading.Thread] = set()
 
     def run(self, lines: TextIO) -> None:
         """Answer calls until the input ends and the running calls have ended."""
         for line in lines:
             request = json.loads(line)
-            thread = threading.Thread(target=self._answer, args=(request,), daemon=True)
+            thread = threading.Thread(target=self._execute_and_answer, args=(request,), daemon=True)
             with self._lock:
                 self._running.add(thread)
             thread.start()
@@ -113,14 +113,14 @@ class Loop:
         # Closing may hang while the cluster is unreachable.
         leaving.join(_LEAVE_S)
 
-    def _answer(self, request: dict[str, Any]) -> None:
+    def _execute_and_answer(self, request: dict[str, Any]) -> None:
         id_ = request["id"]
 
         def progress() -> None:
             self._send_answer({"id": id_, "progress": True})
 
         try:
-            value = self._calls.make(request["call"], request["args"], progress)
+            value = self._calls.execute(request["call"], request["args"], progress)
             self._send_answer({"id": id_, "value": value})
         except Exception as error:  # noqa: BLE001 - reported to the caller
             code = getattr(error, "errno", None)
@@ -146,6 +146,6 @@ def main() -> None:
     """Write answers to the original standard output. What the libraries print goes to standard error."""
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
-    Loop(out).run(sys.stdin)
+    CallLoop(out).run(sys.stdin)
     # Threads of librbd may hang in operations that nobody waits for any more.
     os._exit(0)
