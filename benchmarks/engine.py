@@ -23,9 +23,9 @@ from taskflow import engines, task
 from taskflow.patterns import linear_flow, unordered_flow
 from taskflow.persistence.backends import impl_memory, impl_sqlalchemy
 
-from tests.support import graphs
-from tests.support.counting import Cost, cost_of
-from tests.support.postgres import postgres_server
+from tests.support import small_flows
+from tests.support.cost_measurement import Cost, measure_cost
+from tests.support.postgresql_server import postgres_server
 
 SIZES = (1, 10, 100, 1000)
 ROUNDS = 3
@@ -47,12 +47,12 @@ def _plain(members: int) -> Any:
 
 def ours(members: int, url: str) -> Cost:
     """Run the flow through the conductor, from its acceptance to its end."""
-    database = graphs.database(url)
-    with graphs.conducting(database, graphs.World()) as conductor:
-        graphs.finish(database, conductor, _accepted(database, conductor, 1))
-        with cost_of(database) as cost:
+    database = small_flows.create_database(url)
+    with small_flows.running_conductor(database, small_flows.StepLog()) as conductor:
+        small_flows.await_flow(database, conductor, _accepted(database, conductor, 1))
+        with measure_cost(database) as cost:
             flow_id = _accepted(database, conductor, members)
-            graphs.finish(database, conductor, flow_id)
+            small_flows.await_flow(database, conductor, flow_id)
     database.close()
     return cost
 
@@ -61,7 +61,7 @@ def stock(members: int, url: str) -> Cost:
     """Run the flow on TaskFlow's unmodified SQLAlchemy backend."""
     backend = impl_sqlalchemy.SQLAlchemyBackend({"connection": url})
     backend.get_connection().upgrade()
-    with cost_of(backend.engine) as cost:
+    with measure_cost(backend.engine) as cost:
         _run_plain(members, backend)
     backend.close()
     return cost
@@ -69,7 +69,7 @@ def stock(members: int, url: str) -> Cost:
 
 def memory(members: int, url: str) -> Cost:  # noqa: ARG001 - the same signature as the others
     """Run the flow on TaskFlow's memory backend, which persists nothing."""
-    with cost_of() as cost:
+    with measure_cost() as cost:
         _run_plain(members, impl_memory.MemoryBackend({}))
     return cost
 
@@ -80,7 +80,7 @@ def _run_plain(members: int, backend: Any) -> None:
 
 
 def _accepted(database: Any, conductor: Any, members: int) -> str:
-    flow_id = graphs.accept(database, *(f"m{i}" for i in range(members)))
+    flow_id = small_flows.accept_flow(database, *(f"m{i}" for i in range(members)))
     conductor.submit_flow(flow_id)
     return flow_id
 

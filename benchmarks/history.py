@@ -25,9 +25,9 @@ from api.app import create_app
 from cgflow.db.database import Database
 from cgflow.db.upgrade import upgrade
 from cgflow.drivers.memory.driver import MemoryDriver
-from tests.support.bulk_history import Filled, fill
-from tests.support.history_queries import ASKED, PATHS, Ask
-from tests.support.postgres import postgres_server
+from tests.support.bulk_history import BulkHistory, add_flows_in_bulk
+from tests.support.history_queries import PATHS, QUERIES, Query
+from tests.support.postgresql_server import postgres_server
 from tests.support.world import world
 
 EVENTS = int(os.environ.get("CGFLOW_BENCH_EVENTS", "1000000"))
@@ -52,7 +52,7 @@ def run() -> list[Row]:
             upgrade(url)
             database = Database(url)
             started = time.perf_counter()
-            filled = fill(database, EVENTS)
+            filled = add_flows_in_bulk(database, EVENTS)
             took = time.perf_counter() - started
             print(f"\n{name}: {filled.events} events of {filled.flows} flows, filled in {took:.0f} s")
             found = [*_of_repositories(database, filled), *_over_http(folder, url, filled)]
@@ -61,18 +61,18 @@ def run() -> list[Row]:
     return rows
 
 
-def _of_repositories(database: Database, filled: Filled) -> Iterator[Row]:
-    def once(ask: Ask) -> Callable[[], object]:
+def _of_repositories(database: Database, filled: BulkHistory) -> Iterator[Row]:
+    def once(ask: Query) -> Callable[[], object]:
         def asked() -> object:
             with database.read() as session:
                 return ask(session, filled)
 
         return asked
 
-    yield from _measured({name: once(ask) for name, ask in ASKED.items()})
+    yield from _measured({name: once(ask) for name, ask in QUERIES.items()})
 
 
-def _over_http(folder: Path, url: str, filled: Filled) -> Iterator[Row]:
+def _over_http(folder: Path, url: str, filled: BulkHistory) -> Iterator[Row]:
     with world(folder, MemoryDriver(), url=url) as w:
         client = create_app(w.runtime).test_client()
 

@@ -10,7 +10,7 @@ from typing import Any
 from cgflow.db.repositories import volume
 from cgflow.db.repositories.paging import ListQuery
 from cgflow.drivers.memory.driver import MemoryDriver
-from tests.support.counting import cost_of
+from tests.support.cost_measurement import measure_cost
 from tests.support.world import World, world
 
 SIZES = (10, 100, 1000)
@@ -36,13 +36,13 @@ def run() -> list[dict[str, Any]]:
 
 def _measure(w: World, members: int, group_id: str) -> list[dict[str, Any]]:
     rows = []
-    with cost_of(w.database) as create:
-        with cost_of(w.database, only_here=True) as accepting:
+    with measure_cost(w.database) as create:
+        with measure_cost(w.database, only_here=True) as accepting:
             accepted = w.accept_cgsnapshot(group_id)
         cgsnapshot_id = w.make(accepted)
-    with cost_of(w.database) as delete:
+    with measure_cost(w.database) as delete:
         w.make(w.delete_cgsnapshot(cgsnapshot_id))
-    with cost_of(w.database) as listing, w.database.read() as session:
+    with measure_cost(w.database) as listing, w.database.read() as session:
         volume.page(session, ListQuery(limit=1000), None)
     for name, cost in (
         ("accept create", accepting),

@@ -10,7 +10,7 @@ from typing import Any
 
 from cgflow.client.client import Client
 from cgflow.client.http import Accepted
-from tests.support.serving import Served
+from tests.support.served_process import Served
 
 MEMBERS = int(os.environ.get("CGFLOW_BENCH_MEMBERS", "1000"))
 

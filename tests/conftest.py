@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import postgres as postgres_support
-from tests.support.btrfs import btrfs_mounted
-from tests.support.postgres import Server, postgres_server
+from tests.support import postgresql_server as postgres_support
+from tests.support.btrfs_fixture import btrfs_mounted
+from tests.support.postgresql_server import PostgresServer, postgres_server
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -20,7 +20,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[Server]:
+def postgres() -> Iterator[PostgresServer]:
     """One PostgreSQL server for the whole run."""
     with postgres_server() as server:
         yield server
@@ -44,5 +44,5 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of an empty database, of each kind in turn."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'test.db'}"
-    server: Server = request.getfixturevalue("postgres")
+    server: PostgresServer = request.getfixturevalue("postgres")
     return server.new_url()

@@ -21,7 +21,7 @@ from benchmarks.peer.measurements import Measurements
 from benchmarks.peer.phases import QUICK, Plan, run_all
 from benchmarks.peer.profile import Profile, read_profile
 from benchmarks.peer.service import PROJECT, Service
-from tests.support.serving import Served
+from tests.support.served_process import Served
 
 OWN = "cgflow"
 PEER = "peer"

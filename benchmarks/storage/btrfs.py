@@ -14,7 +14,7 @@ from benchmarks.storage.place import Place
 from cgflow.drivers.btrfs import system_calls
 from cgflow.drivers.btrfs.driver import BtrfsDriver
 from cgflow.drivers.contract import JSON, SnapshotSpec
-from tests.support.btrfs import Bench, btrfs_mounted
+from tests.support.btrfs_fixture import BtrfsDriverFixture, btrfs_mounted
 
 GIB = 1 << 30
 SIZE_MIB = 8192
@@ -70,7 +70,7 @@ class OnMount:
     @contextmanager
     def ours(self, members: int) -> Iterator[DriverContender]:
         """See Place. Snapshots are read in place, like those of the bare mechanism."""
-        bench = Bench(self._folder())
+        bench = BtrfsDriverFixture(self._folder())
         try:
             driver = bench.start()
             yield DriverContender(driver, members, lambda copy: _found(driver, copy))

@@ -10,7 +10,7 @@ from benchmarks.storage.clients import Clients, clients
 from benchmarks.storage.place import Place
 from benchmarks.storage.tables import Row
 from benchmarks.storage.whole_operation import cgsnapshot, create_populated_group, serving
-from tests.support.project import Project
+from tests.support.served_project import Project
 
 OTHERS = 500
 GROUP_SIZE = 20

@@ -17,8 +17,8 @@ from cgflow.drivers.qsd.model.records import file_name
 from cgflow.drivers.qsd.qemu import qcow2
 from cgflow.drivers.qsd.qemu.block_graph import BlockGraph
 from cgflow.drivers.qsd.qemu.qmp_client import DaemonLost, QmpClient
-from tests.support.parts import require
-from tests.support.qsd import Bench
+from tests.support.qsd_fixture import QsdDriverFixture
+from tests.support.requirements import require
 
 GIB = 1 << 30
 START_S = 30
@@ -111,7 +111,7 @@ class OnDisk:
     @contextmanager
     def ours(self, members: int) -> Iterator[DriverContender]:
         """See Place."""
-        bench = Bench()
+        bench = QsdDriverFixture()
         try:
             yield DriverContender(bench.start(), members)
         finally:

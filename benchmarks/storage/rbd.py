@@ -13,7 +13,7 @@ from benchmarks.storage.contender import DriverContender
 from benchmarks.storage.place import Place
 from cgflow.drivers.contract import JSON, SnapshotSpec
 from cgflow.drivers.rbd.driver import RbdDriver
-from tests.support.ceph import POOL, PYTHON, USER, Cluster
+from tests.support.ceph_cluster import POOL, PYTHON, USER, Cluster
 
 
 class Bare:

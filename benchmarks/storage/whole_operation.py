@@ -11,7 +11,7 @@ from benchmarks.storage.contender import Contender
 from benchmarks.storage.place import Place
 from benchmarks.storage.tables import Row
 from tests.integration.conftest import ground, starting
-from tests.support.project import Project
+from tests.support.served_project import Project
 
 ROUNDS = {4: 10, 32: 8, 100: 6}
 

@@ -8,7 +8,7 @@ from collections import defaultdict
 from pathlib import Path
 
 from tests.architecture.file_sizes import ROOT
-from tests.support.parts import missing
+from tests.support.requirements import skip_or_fail
 
 UNIT = ROOT / "etc" / "cgflow.service"
 
@@ -41,7 +41,7 @@ def test_the_unit_is_closed_to_others() -> None:
 
 def test_the_unit_is_valid_and_hardened(tmp_path: Path) -> None:
     if shutil.which("systemd-analyze") is None:
-        missing("systemd-analyze is missing (apt-get install systemd)")
+        skip_or_fail("systemd-analyze is missing (apt-get install systemd)")
     # The program and the user are not installed here.
     text = UNIT.read_text().replace("/usr/bin/cgflow", "/bin/true")
     text = text.replace("User=cgflow", "User=root").replace("Group=cgflow", "Group=root")

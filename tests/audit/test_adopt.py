@@ -18,7 +18,7 @@ from flows.audit import repair
 from flows.audit.adopt import AdoptionTarget
 from flows.audit.run import audit
 from flows.runtime import new_id
-from tests.functional.caller import Caller, malformed
+from tests.functional.caller import Caller, check_bad_request
 from tests.support.world import CALLER, World, world
 
 INTO = replace(CALLER, project_id="lost and found")
@@ -187,7 +187,7 @@ def test_over_rest(disk: Path) -> None:
     with served(disk, "empty") as w:
         w.type()
         caller = Caller(create_app(w.runtime).test_client(), CALLER.project_id)
-        malformed(
+        check_bad_request(
             caller.post("/audit", {"repair": ["adopt"], "volume_type": 1, "dry_run": False}), "volume_type"
         )
         body = {"repair": ["adopt"], "dry_run": False, "project_id": "other", "volume_type": "fast"}

@@ -10,11 +10,11 @@ import pytest
 
 from tests.clients.site import Site, Tenant, site
 from tests.integration.conftest import ground, starting
-from tests.support.cinder import Cinder
-from tests.support.clients import installed, noauth_access
-from tests.support.openstack import Openstack
-from tests.support.project import Project
-from tests.support.sdk import Sdk, connected
+from tests.support.cinder_command import CinderCommand
+from tests.support.openstack_clients import install_clients, noauth_access
+from tests.support.openstack_command import OpenstackCommand
+from tests.support.sdk_process import Sdk, connect_sdk
+from tests.support.served_project import Project
 
 CG = {"consistencygroup_support": "<is> True"}
 
@@ -22,7 +22,7 @@ CG = {"consistencygroup_support": "<is> True"}
 @pytest.fixture(scope="session")
 def programs() -> Path:
     """The folder of the clients' commands."""
-    return installed()
+    return install_clients()
 
 
 @pytest.fixture(scope="module")
@@ -38,8 +38,8 @@ def project(start: Callable[..., Project]) -> Project:
 
 
 @pytest.fixture(scope="module")
-def cinder(project: Project, programs: Path) -> Cinder:
-    return Cinder(programs, noauth_access(project.served.url, project.name))
+def cinder(project: Project, programs: Path) -> CinderCommand:
+    return CinderCommand(programs, noauth_access(project.served.url, project.name))
 
 
 @pytest.fixture(scope="session", params=["noauth", "keystone"])
@@ -57,19 +57,19 @@ def tenant(request: pytest.FixtureRequest, served_site: Site) -> Tenant:
 
 @pytest.fixture(scope="module")
 def sdk(programs: Path, tenant: Tenant, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sdk]:
-    with connected(programs, tenant.admin, tmp_path_factory.mktemp("sdk") / "log") as connection:
+    with connect_sdk(programs, tenant.admin, tmp_path_factory.mktemp("sdk") / "log") as connection:
         yield connection
 
 
 @pytest.fixture(scope="module")
-def openstack(programs: Path, tenant: Tenant) -> Openstack:
-    return Openstack(programs, tenant.admin)
+def openstack(programs: Path, tenant: Tenant) -> OpenstackCommand:
+    return OpenstackCommand(programs, tenant.admin)
 
 
 @pytest.fixture(scope="module")
-def admin(programs: Path, tenant: Tenant) -> Cinder:
+def admin(programs: Path, tenant: Tenant) -> CinderCommand:
     """The ``cinder`` command of the project's administrator."""
-    return Cinder(programs, tenant.admin)
+    return CinderCommand(programs, tenant.admin)
 
 
 @pytest.fixture(scope="module")

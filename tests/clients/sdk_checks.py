@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from tests.support.sdk import Refused
+from tests.support.sdk_process import SdkError
 
 
 @contextmanager
 def refused(status: int, *words: str) -> Iterator[None]:
-    with pytest.raises(Refused) as refusal:
+    with pytest.raises(SdkError) as refusal:
         yield
     assert refusal.value.status == status, refusal.value
     for word in words:

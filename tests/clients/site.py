@@ -11,8 +11,8 @@ from pathlib import Path
 from cgflow.client.client import Client
 from cgflow.client.credentials import Token
 from tests.integration.conftest import Start
-from tests.support.clients import Access, noauth_access
-from tests.support.keystone import Keystone, keystone
+from tests.support.keystone_server import Keystone, keystone
+from tests.support.openstack_clients import Access, noauth_access
 
 WAIT_S = 60
 

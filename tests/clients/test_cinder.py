@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.cinder import Cinder
-from tests.support.clients import noauth_access
-from tests.support.project import TYPE, Project
+from tests.support.cinder_command import CinderCommand
+from tests.support.openstack_clients import noauth_access
+from tests.support.served_project import TYPE, Project
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
 
@@ -23,7 +23,7 @@ def settled(project: Project, resource_id: str) -> None:
             project.end(flow["id"])
 
 
-def test_types(cinder: Cinder, project: Project) -> None:
+def test_types(cinder: CinderCommand, project: Project) -> None:
     [[id_, name, description, is_public]] = cinder("type-create", "gold", "--description", "the best").rows
     assert ID.fullmatch(id_)
     assert (name, description, is_public) == ("gold", "the best", "True")
@@ -38,7 +38,7 @@ def test_types(cinder: Cinder, project: Project) -> None:
     assert "No volumetype with a name or ID of 'gold' exists" in cinder.refused("type-show", "gold")
 
 
-def test_the_life_of_a_consistency_group(cinder: Cinder, project: Project) -> None:
+def test_the_life_of_a_consistency_group(cinder: CinderCommand, project: Project) -> None:
     """S145."""
     cinder("type-create", TYPE)
     cinder("type-key", TYPE, "set", "consistencygroup_support=<is> True")
@@ -99,7 +99,7 @@ def test_the_life_of_a_consistency_group(cinder: Cinder, project: Project) -> No
     assert project.homes() == {}
 
 
-def _member(cinder: Cinder, project: Project, group_id: str, name: str) -> str:
+def _member(cinder: CinderCommand, project: Project, group_id: str, name: str) -> str:
     asked = ("create", "--consisgroup-id", group_id, "--volume-type", TYPE, "--name", name, "1")
     made = cinder(*asked).properties
     assert (made["name"], made["status"], made["consistencygroup_id"]) == (name, "creating", group_id)
@@ -107,7 +107,7 @@ def _member(cinder: Cinder, project: Project, group_id: str, name: str) -> str:
     return made["id"]
 
 
-def _refusals_of_what_is_in_use(cinder: Cinder, snapshot_id: str) -> None:
+def _refusals_of_what_is_in_use(cinder: CinderCommand, snapshot_id: str) -> None:
     said = cinder.refused("consisgroup-delete", "--force", "orders")
     assert "still has dependent cgsnapshots. (HTTP 400) (Request-ID: req-" in said
     assert "Unable to delete any of the specified consistency groups" in said
@@ -116,7 +116,7 @@ def _refusals_of_what_is_in_use(cinder: Cinder, snapshot_id: str) -> None:
     assert "Target volume type is still in use." in cinder.refused("type-delete", TYPE)
 
 
-def test_a_volume_grows_and_goes(cinder: Cinder, project: Project) -> None:
+def test_a_volume_grows_and_goes(cinder: CinderCommand, project: Project) -> None:
     volume_id = cinder("create", "2", "--name", "alone").properties["id"]
     settled(project, volume_id)
     for size in ("2", "1"):
@@ -137,7 +137,7 @@ def test_a_volume_grows_and_goes(cinder: Cinder, project: Project) -> None:
 def test_quota(programs: Path, project: Project) -> None:
     """S146."""
     project = Project(project.served, "accounts")
-    cinder = Cinder(programs, noauth_access(project.served.url, project.name))
+    cinder = CinderCommand(programs, noauth_access(project.served.url, project.name))
     was = cinder("quota-show", project.name).properties
     assert {"volumes", "snapshots", "gigabytes", "groups"} <= was.keys()
     changed = cinder("quota-update", "--volumes", "1", "--gigabytes", "5", project.name).properties
@@ -158,7 +158,7 @@ def test_quota(programs: Path, project: Project) -> None:
     assert cinder("quota-show", project.name).properties == was
 
 
-def test_a_group_is_changed_and_copied(cinder: Cinder, project: Project) -> None:
+def test_a_group_is_changed_and_copied(cinder: CinderCommand, project: Project) -> None:
     """S146."""
     cinder("type-create", TYPE)
     cinder("type-key", TYPE, "set", "consistencygroup_support=<is> True")

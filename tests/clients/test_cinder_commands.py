@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.clients.site import Tenant
-from tests.support.cinder import Cinder
+from tests.support.cinder_command import CinderCommand
 
 # A command takes seconds on a busy machine.
 pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.timeout(900)]
@@ -17,23 +17,23 @@ INSTANCE = "5a1c3f58-1c64-4c4e-8b67-6bb39e0b3d80"
 
 
 @pytest.fixture(scope="module", autouse=True)
-def type_id(admin: Cinder) -> str:
+def type_id(admin: CinderCommand) -> str:
     made = admin("type-create", TYPE).rows[0][0]
     admin("type-key", TYPE, "set", "consistencygroup_support=<is> True")
     return made
 
 
 @pytest.fixture(scope="module")
-def volume(admin: Cinder, tenant: Tenant) -> str:
+def volume(admin: CinderCommand, tenant: Tenant) -> str:
     """A volume for the module, called ``alone``."""
     return _volume(admin, tenant, "1", "--name", "alone", "--volume-type", TYPE, "--metadata", "role=log")
 
 
-def _volume(admin: Cinder, tenant: Tenant, *words: str) -> str:
+def _volume(admin: CinderCommand, tenant: Tenant, *words: str) -> str:
     return tenant.settled(admin("create", *words).properties["id"])
 
 
-def test_types_and_who_may_use_them(admin: Cinder, tenant: Tenant, type_id: str) -> None:
+def test_types_and_who_may_use_them(admin: CinderCommand, tenant: Tenant, type_id: str) -> None:
     admin("type-update", type_id, "--description", "fast")
     assert admin("type-show", type_id).properties["description"] == "fast"
     private = admin("type-create", "cinder-private", "--is-public", "false").rows[0][0]
@@ -47,7 +47,7 @@ def test_types_and_who_may_use_them(admin: Cinder, tenant: Tenant, type_id: str)
     admin("type-delete", "cinder-private")
 
 
-def test_the_life_of_a_generic_group(admin: Cinder, tenant: Tenant) -> None:
+def test_the_life_of_a_generic_group(admin: CinderCommand, tenant: Tenant) -> None:
     kind = admin("group-type-create", "cinder-kind").rows[0][0]
     admin("group-type-key", "cinder-kind", "set", "consistent_group_snapshot_enabled=<is> True", "colour=red")
     admin("group-type-key", "cinder-kind", "unset", "colour")
@@ -89,7 +89,7 @@ def test_the_life_of_a_generic_group(admin: Cinder, tenant: Tenant) -> None:
     admin("group-type-delete", "cinder-kind")
 
 
-def test_snapshots_of_a_volume(admin: Cinder, tenant: Tenant, volume: str) -> None:
+def test_snapshots_of_a_volume(admin: CinderCommand, tenant: Tenant, volume: str) -> None:
     copy = admin("snapshot-create", "alone", "--name", "old", "--metadata", "why=test").properties["id"]
     tenant.settled(copy)
     (row,) = admin("snapshot-list", "--metadata", "why=test").rows
@@ -114,7 +114,7 @@ def test_snapshots_of_a_volume(admin: Cinder, tenant: Tenant, volume: str) -> No
     assert admin("snapshot-list").rows == []
 
 
-def test_what_is_noted_of_a_volume(admin: Cinder, tenant: Tenant, volume: str, type_id: str) -> None:
+def test_what_is_noted_of_a_volume(admin: CinderCommand, tenant: Tenant, volume: str, type_id: str) -> None:
     admin("metadata", "alone", "set", "tier=1")
     admin("metadata", "alone", "unset", "role")
     assert admin("metadata-show", "alone").properties == {"tier": "1"}
@@ -141,7 +141,7 @@ def test_what_is_noted_of_a_volume(admin: Cinder, tenant: Tenant, volume: str, t
     admin("type-delete", other)
 
 
-def test_attachments_and_transfers(admin: Cinder, volume: str) -> None:
+def test_attachments_and_transfers(admin: CinderCommand, volume: str) -> None:
     attachment = admin("attachment-create", "alone", INSTANCE).properties["id"]
     assert admin("show", "alone").properties["status"] == "reserved"
     admin("attachment-update", attachment, "--host", "compute-1")
@@ -163,7 +163,7 @@ def test_attachments_and_transfers(admin: Cinder, volume: str) -> None:
     assert admin("show", "alone").properties["status"] == "available"
 
 
-def test_qos(admin: Cinder, type_id: str) -> None:
+def test_qos(admin: CinderCommand, type_id: str) -> None:
     made = admin("qos-create", "cinder-slow", "consumer=front-end", "total_iops_sec=10").properties["id"]
     admin("qos-key", made, "set", "total_bytes_sec=1000")
     admin("qos-key", made, "unset", "total_iops_sec")
@@ -175,7 +175,7 @@ def test_qos(admin: Cinder, type_id: str) -> None:
     admin("qos-delete", made)
 
 
-def test_the_service_tells_of_itself(admin: Cinder, tenant: Tenant, volume: str) -> None:
+def test_the_service_tells_of_itself(admin: CinderCommand, tenant: Tenant, volume: str) -> None:
     services = {row[0]: row for row in admin("service-list").rows}
     assert {row[4] for row in services.values()} == {"up"}
     host = services["cinder-volume"][1]
@@ -201,7 +201,7 @@ def test_the_service_tells_of_itself(admin: Cinder, tenant: Tenant, volume: str)
     assert admin("quota-class-show", "default").properties == classes
 
 
-def test_what_failed_is_told_in_messages(admin: Cinder, tenant: Tenant) -> None:
+def test_what_failed_is_told_in_messages(admin: CinderCommand, tenant: Tenant) -> None:
     admin("type-create", "cinder-nowhere")
     admin("type-key", "cinder-nowhere", "set", "volume_backend_name=nowhere")
     failed = admin("create", "1", "--volume-type", "cinder-nowhere").properties["id"]
@@ -217,7 +217,7 @@ def test_what_failed_is_told_in_messages(admin: Cinder, tenant: Tenant) -> None:
     admin("type-delete", "cinder-nowhere")
 
 
-def test_lists_are_ordered_cut_and_counted(admin: Cinder, tenant: Tenant, volume: str) -> None:
+def test_lists_are_ordered_cut_and_counted(admin: CinderCommand, tenant: Tenant, volume: str) -> None:
     names = ("amber", "blue")
     made = [_volume(admin, tenant, "1", "--name", name) for name in names]
     assert [row[2] for row in admin("list", "--sort", "name:desc").rows] == ["blue", "amber", "alone"]
@@ -231,10 +231,10 @@ def test_lists_are_ordered_cut_and_counted(admin: Cinder, tenant: Tenant, volume
     admin("type-delete", TYPE)
 
 
-def test_a_member_is_no_administrator(programs: Path, admin: Cinder, tenant: Tenant) -> None:
+def test_a_member_is_no_administrator(programs: Path, admin: CinderCommand, tenant: Tenant) -> None:
     if tenant.member is None:
         pytest.skip("without authentication these clients cannot say that they are no administrator")
-    member = Cinder(programs, tenant.member)
+    member = CinderCommand(programs, tenant.member)
     mine = _volume(member, tenant, "1", "--name", "mine")
     assert member("show", "mine").properties["id"] == mine
     for words in (("type-create", "t"), ("service-list",), ("quota-update", "--volumes", "1", tenant.id)):

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.clients.site import Tenant
-from tests.support.openstack import Openstack
+from tests.support.openstack_command import OpenstackCommand
 
 # A command takes seconds on a busy machine.
 pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.timeout(900)]
@@ -18,7 +18,7 @@ CG = {"consistencygroup_support": "<is> True"}
 
 
 @pytest.fixture(scope="module", autouse=True)
-def type_id(openstack: Openstack) -> str:
+def type_id(openstack: OpenstackCommand) -> str:
     made = openstack.json(
         "volume", "type", "create", TYPE, "--property", "consistencygroup_support=<is> True"
     )
@@ -30,7 +30,7 @@ def _ids(rows: list[dict[str, Any]]) -> list[str]:
     return [row["ID"] for row in rows]
 
 
-def test_the_life_of_a_consistency_group(openstack: Openstack, tenant: Tenant, type_id: str) -> None:
+def test_the_life_of_a_consistency_group(openstack: OpenstackCommand, tenant: Tenant, type_id: str) -> None:
     group = ("consistency", "group")
     made = openstack.json(*group, "create", "orders", "--volume-type", TYPE, "--description", "daily")
     group_id = tenant.settled(made["id"])
@@ -79,7 +79,7 @@ def test_the_life_of_a_consistency_group(openstack: Openstack, tenant: Tenant, t
     assert openstack.json("volume", "list") == []
 
 
-def test_the_life_of_a_generic_group(openstack: Openstack, tenant: Tenant) -> None:
+def test_the_life_of_a_generic_group(openstack: OpenstackCommand, tenant: Tenant) -> None:
     group = ("volume", "group")
     kind = openstack.json(*group, "type", "create", "osc-kind")["ID"]
     openstack(*group, "type", "set", "osc-kind", "--property", "consistent_group_snapshot_enabled=<is> True")
@@ -113,7 +113,7 @@ def test_the_life_of_a_generic_group(openstack: Openstack, tenant: Tenant) -> No
     openstack(*group, "type", "delete", "osc-kind")
 
 
-def test_the_life_of_a_volume(openstack: Openstack, tenant: Tenant, type_id: str) -> None:
+def test_the_life_of_a_volume(openstack: OpenstackCommand, tenant: Tenant, type_id: str) -> None:
     made = openstack.json("volume", "create", "v", "--size", "1", "--type", TYPE, "--property", "role=log")
     volume = tenant.settled(made["id"])
     assert made["properties"] == {"role": "log"}
@@ -159,11 +159,11 @@ def test_the_life_of_a_volume(openstack: Openstack, tenant: Tenant, type_id: str
     openstack("volume", "type", "delete", "osc-silver")
 
 
-def _silver(openstack: Openstack) -> str:
+def _silver(openstack: OpenstackCommand) -> str:
     return str(openstack.json("volume", "type", "create", "osc-silver")["name"])
 
 
-def test_the_service_tells_of_itself(openstack: Openstack) -> None:
+def test_the_service_tells_of_itself(openstack: OpenstackCommand) -> None:
     services = {row["Binary"]: row for row in openstack.json("volume", "service", "list")}
     assert {row["State"] for row in services.values()} == {"up"}
     host = services["cinder-volume"]["Host"]
@@ -179,7 +179,9 @@ def test_the_service_tells_of_itself(openstack: Openstack) -> None:
     assert openstack.json("--os-volume-api-version", "3.3", "volume", "message", "list") == []
 
 
-def test_quota_and_access_by_the_names_that_keystone_knows(openstack: Openstack, tenant: Tenant) -> None:
+def test_quota_and_access_by_the_names_that_keystone_knows(
+    openstack: OpenstackCommand, tenant: Tenant
+) -> None:
     if tenant.member is None:
         pytest.skip("this client asks keystone for the project that it is told of")
     openstack("quota", "set", "--volumes", "7", tenant.name)
@@ -202,7 +204,7 @@ def test_quota_and_access_by_the_names_that_keystone_knows(openstack: Openstack,
 def test_a_member_is_no_administrator(programs: Path, tenant: Tenant) -> None:
     if tenant.member is None:
         pytest.skip("without authentication this client cannot say that it is no administrator")
-    member = Openstack(programs, tenant.member)
+    member = OpenstackCommand(programs, tenant.member)
     mine = tenant.settled(member.json("volume", "create", "mine", "--size", "1")["id"])
     assert "403" in member.refused("volume", "type", "create", "t")
     member("volume", "delete", "mine")

@@ -8,10 +8,10 @@ import bcrypt
 import pytest
 
 from tests.integration.conftest import Start
-from tests.support.cinder import Cinder
-from tests.support.clients import Access
-from tests.support.openstack import Openstack
-from tests.support.sdk import Refused, connected
+from tests.support.cinder_command import CinderCommand
+from tests.support.openstack_clients import Access
+from tests.support.openstack_command import OpenstackCommand
+from tests.support.sdk_process import SdkError, connect_sdk
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
 
@@ -45,28 +45,28 @@ def access(url: str, password: str = "secret") -> Access:
 
 
 def test_the_sdk(url: str, programs: Path, tmp_path: Path) -> None:
-    with connected(programs, access(url), tmp_path / "log") as sdk:
+    with connect_sdk(programs, access(url), tmp_path / "log") as sdk:
         made = sdk.create_type(name="t")
         assert sdk.find_type("t")["id"] == made["id"]
         assert sdk.get_limits()["absolute"]["total_volumes_used"] == 0
         sdk.delete_type(made["id"])
     with (
-        connected(programs, access(url, "guess"), tmp_path / "log") as sdk,
-        pytest.raises(Refused) as refusal,
+        connect_sdk(programs, access(url, "guess"), tmp_path / "log") as sdk,
+        pytest.raises(SdkError) as refusal,
     ):
         sdk.types()
     assert "The user or the password is wrong." in refusal.value.message
 
 
 def test_the_openstack_command(url: str, programs: Path) -> None:
-    openstack = Openstack(programs, access(url))
+    openstack = OpenstackCommand(programs, access(url))
     assert openstack.json("volume", "list") == []
     assert openstack.json("consistency", "group", "list") == []
-    assert "password is wrong" in Openstack(programs, access(url, "guess")).refused("volume", "list")
+    assert "password is wrong" in OpenstackCommand(programs, access(url, "guess")).refused("volume", "list")
 
 
 def test_the_cinder_command(url: str, programs: Path) -> None:
-    cinder = Cinder(programs, access(url))
+    cinder = CinderCommand(programs, access(url))
     made = cinder("type-create", "t").rows[0][0]
     assert [row[0] for row in cinder("type-list").rows] == [made]
-    assert "password is wrong" in Cinder(programs, access(url, "guess")).refused("list")
+    assert "password is wrong" in CinderCommand(programs, access(url, "guess")).refused("list")

@@ -9,7 +9,7 @@ import pytest
 from tests.clients.conftest import CG
 from tests.clients.sdk_checks import ids, refused
 from tests.clients.site import Tenant
-from tests.support.sdk import Sdk
+from tests.support.sdk_process import Sdk
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
 

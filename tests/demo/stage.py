@@ -15,7 +15,7 @@ from cgflow.client.client import Client
 from cgflow.client.http import Accepted
 from cgflow.drivers.conformance.write_order_checker import OrderedWriters, Write
 from tests.support.nbd_client import NbdClient
-from tests.support.serving import Served
+from tests.support.served_process import Served
 
 PROJECT = "demo"
 WORKERS = 8

@@ -6,15 +6,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.ceph import Cluster
-from tests.support.on_ceph import Ceph, Client
-from tests.support.qsd import Bench, started_bench
+from tests.support.ceph_cluster import Cluster
+from tests.support.ceph_harness import Ceph, Client
+from tests.support.qsd_fixture import QsdDriverFixture, started_driver_fixture
 
 
 @pytest.fixture
-def bench() -> Iterator[Bench]:
+def bench() -> Iterator[QsdDriverFixture]:
     """A started qsd driver over a separate directory; its daemons end with the test."""
-    yield from started_bench()
+    yield from started_driver_fixture()
 
 
 @pytest.fixture(scope="session")

@@ -117,34 +117,34 @@ class Caller:
         return self.done(self.post("/cgsnapshots", {"cgsnapshot": {"consistencygroup_id": group_id, **more}}))
 
 
-def refused(answer: TestResponse, status: int, key: str) -> str:
+def check_fault(answer: TestResponse, status: int, key: str) -> str:
     """Check the form of a refusal and return its message."""
     assert answer.status_code == status, answer.text
     assert answer.is_json
     assert list(answer.json) == [key]
     fault = answer.json[key]
     assert fault["code"] == status
-    if _asks(answer):
+    if _requests_extensions(answer):
         assert fault["request_id"] == answer.headers["X-Openstack-Request-Id"]
         assert fault["cgflow:code"]
     return str(fault["message"])
 
 
-def _asks(answer: TestResponse) -> bool:
+def _requests_extensions(answer: TestResponse) -> bool:
     """Return whether the response's request asked for cgflow's extensions."""
     return "cgflow 1.0" in answer.request.headers.get(HEADER, "")
 
 
-def malformed(answer: TestResponse, field: str | None = None) -> str:
+def check_bad_request(answer: TestResponse, field: str | None = None) -> str:
     """Check that a response is a 400 that names the field, and return its message."""
-    message = refused(answer, 400, "badRequest")
-    if _asks(answer):
+    message = check_fault(answer, 400, "badRequest")
+    if _requests_extensions(answer):
         assert answer.json["badRequest"].get("cgflow:field") == field, answer.text
     return message
 
 
-def missing(answer: TestResponse) -> str:
-    return refused(answer, 404, "itemNotFound")
+def check_not_found(answer: TestResponse) -> str:
+    return check_fault(answer, 404, "itemNotFound")
 
 
 class ModernCaller(Caller):

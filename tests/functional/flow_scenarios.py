@@ -25,7 +25,7 @@ from cgflow.drivers.memory.driver import MemoryDriver
 from cgflow.engine import backoff, conductor
 from flows import flow_actions
 from tests.functional.caller import Caller
-from tests.support.command import Cgflow
+from tests.support.cgflow_command import CgflowCommand
 from tests.support.world import World, world
 
 WAIT_S = 60
@@ -127,7 +127,7 @@ class Scene:
         """Return what each view shows of the flow and of the resources that it holds."""
         flow = self.caller.get(f"/flows/{self.flow_id}")
         events = self.caller.get(f"/flows/{self.flow_id}/events")
-        cgflow = Cgflow(self._url)
+        cgflow = CgflowCommand(self._url)
         of_mine = ("--project", self.caller.project)
         return {
             "flow": _flow_text(flow.json["flow"]) if flow.status_code == 200 else _refusal(flow),

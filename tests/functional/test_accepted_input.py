@@ -15,7 +15,7 @@ from api.schemas.action import SnapshotActionIn, VolumeActionIn
 from api.schemas.attachment import NoDetails
 from cgflow.scheduler.extra_specs_ops import meets_requirement
 from cgflow.scheduler.filters import capabilities_of
-from tests.functional.caller import Caller, refused
+from tests.functional.caller import Caller, check_fault
 from tests.support.world import World
 
 
@@ -83,7 +83,7 @@ def test_actions_that_take_nothing_take_any_empty_value(
     caller: Caller, path: str, action: str, value: Any
 ) -> None:
     answer = caller.post(f"/{path}/{uuid.uuid4()}/action", {action: value})
-    refused(answer, 404, "itemNotFound")
+    check_fault(answer, 404, "itemNotFound")
 
 
 def test_there_are_actions_that_take_nothing() -> None:
@@ -103,8 +103,8 @@ def test_what_is_no_word_for_a_boolean_is_refused(caller: Caller, word: object) 
     speaker = caller.at(71)
     volume = caller.volume()
     for body in ({"os-set_bootable": {"bootable": word}}, {"os-update_readonly_flag": {"readonly": word}}):
-        refused(speaker.post(f"/volumes/{volume}/action", body), 400, "badRequest")
-    refused(speaker.post("/types", {"volume_type": {"name": "x", "is_public": word}}), 400, "badRequest")
+        check_fault(speaker.post(f"/volumes/{volume}/action", body), 400, "badRequest")
+    check_fault(speaker.post("/types", {"volume_type": {"name": "x", "is_public": word}}), 400, "badRequest")
     if isinstance(word, str):
         group = caller.group(caller.type())
         for path in (
@@ -112,7 +112,7 @@ def test_what_is_no_word_for_a_boolean_is_refused(caller: Caller, word: object) 
             "/groups/detail?list_volume", f"/groups/{group}?list_volume", "/volumes/summary?all_tenants",
             "/scheduler-stats/get_pools?detail",
         ):  # fmt: skip
-            refused(speaker.get(f"{path}={quote(word)}"), 400, "badRequest")
+            check_fault(speaker.get(f"{path}={quote(word)}"), 400, "badRequest")
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_groups_show_their_volumes_in_every_word(caller: Caller, word: str, show
 
 def test_image_metadata_that_there_is_none_of_is_not_found(caller: Caller) -> None:
     path = f"/volumes/{caller.volume()}/action"
-    refused(caller.post(path, {"os-show_image_metadata": {}}), 404, "itemNotFound")
+    check_fault(caller.post(path, {"os-show_image_metadata": {}}), 404, "itemNotFound")
     assert caller.post(path, {"os-set_image_metadata": {"metadata": {"k": "v"}}}).status_code == 200
     assert caller.post(path, {"os-show_image_metadata": None}).json == {"metadata": {"k": "v"}}
 
@@ -192,7 +192,7 @@ def test_hints_that_cannot_be_read_are_refused(caller: Caller, beside: dict[str,
 def refused_as_hints(caller: Caller, beside: dict[str, Any]) -> None:
     """Assert that a volume is refused because of the keys beside it, and not created."""
     before = len(caller.get("/volumes").json["volumes"])
-    refused(caller.post("/volumes", {"volume": {"size": 1}, **beside}), 400, "badRequest")
+    check_fault(caller.post("/volumes", {"volume": {"size": 1}, **beside}), 400, "badRequest")
     assert len(caller.get("/volumes").json["volumes"]) == before
 
 
@@ -221,7 +221,7 @@ def test_pools_and_the_scheduler_know_the_same(served: World) -> None:
 
 def test_unknown_filters_of_pools_are_refused(caller: Caller) -> None:
     path = "/scheduler-stats/get_pools"
-    refused(caller.at(28).get(f"{path}?colour=red"), 400, "badRequest")
+    check_fault(caller.at(28).get(f"{path}?colour=red"), 400, "badRequest")
     assert caller.at(28).get(f"{path}?thin_provisioning_support=none-such").json == {"pools": []}
 
 
@@ -236,7 +236,7 @@ def test_sizes_that_a_type_allows(caller: Caller) -> None:
     small = caller.volume(size=1)
     assert caller.post(f"/volumes/{small}/action", {"os-retype": {"new_type": kind}}).status_code == 400
     odd = caller.type(**{"provisioning:min_vol_size": "two"})
-    refused(caller.post("/volumes", {"volume": {"size": 1, "volume_type": odd}}), 400, "badRequest")
+    check_fault(caller.post("/volumes", {"volume": {"size": 1, "volume_type": odd}}), 400, "badRequest")
 
 
 @pytest.mark.parametrize("resource", ["volumes", "gigabytes", "snapshots"])
@@ -276,10 +276,10 @@ def test_image_metadata_has_long_values(caller: Caller) -> None:
     action = f"/volumes/{volume}/action"
     done = caller.post(action, {"os-set_image_metadata": {"metadata": {"streams": value}}})
     assert done.json["metadata"]["streams"] == value
-    refused(
+    check_fault(
         caller.post(action, {"os-set_image_metadata": {"metadata": {"s": value + "x"}}}), 400, "badRequest"
     )
-    refused(caller.put(f"/volumes/{volume}/metadata", {"metadata": {"s": "x" * 256}}), 400, "badRequest")
+    check_fault(caller.put(f"/volumes/{volume}/metadata", {"metadata": {"s": "x" * 256}}), 400, "badRequest")
 
 
 KEYS = (

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cgflow.drivers.fault_injection.faulty_driver import Fault, FaultSchedule
-from tests.functional.caller import Caller, malformed, missing, refused
+from tests.functional.caller import Caller, check_bad_request, check_fault, check_not_found
 from tests.functional.volume_actions import read_volume
 
 SERVER = str(uuid.uuid4())
@@ -62,7 +62,7 @@ def test_the_life_of_an_attachment(modern: Caller) -> None:
     assert (deleted.status_code, deleted.json) == (200, {"attachments": []})
     volume = read_volume(modern, volume_id)
     assert (volume["status"], volume["attachments"]) == ("available", [])
-    message = missing(modern.get(path))
+    message = check_not_found(modern.get(path))
     assert message == f"Volume attachment could not be found with filter: attachment_id = {made['id']}."
 
 
@@ -78,7 +78,7 @@ def test_a_connection_that_fails_leaves_no_attachment(modern: Caller, faults: Fa
     volume_id = modern.volume()
     faults.add_fault(Fault("connection", "final"))
     body = {"attachment": {"volume_uuid": volume_id, "connector": {"host": "h"}}}
-    refused(modern.post("/attachments", body), 400, "badRequest")
+    check_fault(modern.post("/attachments", body), 400, "badRequest")
     assert read_volume(modern, volume_id)["status"] == "available"
     assert modern.get(f"/attachments?volume_id={volume_id}").json == {"attachments": []}
 
@@ -91,7 +91,7 @@ def test_a_moving_server_has_two(modern: Caller) -> None:
     assert read_volume(modern, volume_id)["status"] == "in-use"
     for body in ({"instance_uuid": str(uuid.uuid4())}, {}):
         answer = modern.post("/attachments", {"attachment": {"volume_uuid": volume_id, **body}})
-        assert "must be available to reserve" in refused(answer, 400, "badRequest")
+        assert "must be available to reserve" in check_fault(answer, 400, "badRequest")
     left = modern.delete(f"/attachments/{first['id']}").json["attachments"]
     assert [one["id"] for one in left] == [second["id"]]
     assert read_volume(modern, volume_id)["status"] == "attaching"
@@ -117,7 +117,7 @@ def test_lists_of_attachments(modern: Caller, stranger: Caller) -> None:
         other.post(f"/attachments/{made[0]['id']}/action", {"os-complete": None}),
         other.post("/attachments", {"attachment": {"volume_uuid": volumes[0]}}),
     ):
-        missing(answer)
+        check_not_found(answer)
 
 
 @pytest.mark.parametrize(
@@ -135,21 +135,21 @@ def test_lists_of_attachments(modern: Caller, stranger: Caller) -> None:
     ],
 )
 def test_attachments_that_are_none(modern: Caller, body: object) -> None:
-    refused(modern.post("/attachments", {"attachment": body}), 400, "badRequest")
+    check_fault(modern.post("/attachments", {"attachment": body}), 400, "badRequest")
 
 
 @pytest.mark.parametrize("body", [{}, {"connector": None}, {"connector": "h"}, {"connector": [], "x": 1}])
 def test_connectors_that_are_none(modern: Caller, body: object) -> None:
-    refused(modern.put("/attachments/x", {"attachment": body}), 400, "badRequest")
+    check_fault(modern.put("/attachments/x", {"attachment": body}), 400, "badRequest")
 
 
 def test_before_their_microversion_there_are_none(modern: Caller) -> None:
     made = attachment(modern, volume_uuid=modern.volume(), connector={"host": "h"})
     old = modern.at(26)
-    missing(old.get("/attachments"))
-    missing(old.get(f"/attachments/{made['id']}"))
+    check_not_found(old.get("/attachments"))
+    check_not_found(old.get(f"/attachments/{made['id']}"))
     complete = (f"/attachments/{made['id']}/action", {"os-complete": None})
-    missing(modern.at(43).post(*complete))
+    check_not_found(modern.at(43).post(*complete))
     assert modern.at(44).post(*complete).status_code == 204
 
 
@@ -167,10 +167,10 @@ ODD_CONNECTORS = {
 def test_connectors_that_are_not_kept(modern: Caller, case: str) -> None:
     volume_id = modern.volume()
     body = {"volume_uuid": volume_id, "connector": ODD_CONNECTORS[case]}
-    malformed(modern.post("/attachments", {"attachment": body}), "connector")
+    check_bad_request(modern.post("/attachments", {"attachment": body}), "connector")
     made = modern.post("/attachments", {"attachment": {"volume_uuid": volume_id}}).json["attachment"]
     change = {"attachment": {"connector": ODD_CONNECTORS[case]}}
-    malformed(modern.put(f"/attachments/{made['id']}", change), "connector")
+    check_bad_request(modern.put(f"/attachments/{made['id']}", change), "connector")
 
 
 def test_words_about_nul_are_kept(modern: Caller) -> None:

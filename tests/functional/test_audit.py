@@ -10,9 +10,9 @@ import pytest
 from cgflow.audit.findings import KINDS
 from cgflow.drivers.contract import SupportsDetailedInventory
 from flows.runtime import new_id
-from tests.functional.caller import Caller, malformed, refused
-from tests.support.counting import cost_of
-from tests.support.planted_drift import VolumeSpec, write
+from tests.functional.caller import Caller, check_bad_request, check_fault
+from tests.support.cost_measurement import measure_cost
+from tests.support.planted_drift import VolumeSpec, write_columns
 from tests.support.world import HOST, World
 
 
@@ -68,7 +68,7 @@ def test_an_orphan_is_told_of_and_removed_when_it_is_named(caller: Caller, serve
 
 def test_a_record_is_mended_at_once(caller: Caller, served: World) -> None:
     volume_id = caller.volume()
-    write(served, "volume", volume_id, status="extending")
+    write_columns(served, "volume", volume_id, status="extending")
     (one,) = repaired(caller, "status.passing", dry_run=False, backend=None)["repairs"]
     assert (one["state"], one["flow_id"]) == ("done", None)
     assert caller.get(f"/volumes/{volume_id}").json["volume"]["status"] == "available"
@@ -76,16 +76,16 @@ def test_a_record_is_mended_at_once(caller: Caller, served: World) -> None:
 
 
 def test_what_nobody_understands_is_refused(caller: Caller) -> None:
-    assert "'nonsense'" in malformed(caller.post("/audit", {"repair": ["nonsense"]}), "repair")
-    assert "Name what to repair" in malformed(caller.post("/audit", {"repair": []}), "repair")
-    malformed(caller.post("/audit", {"repair": ["safe"], "dry_run": "perhaps"}), "dry_run")
+    assert "'nonsense'" in check_bad_request(caller.post("/audit", {"repair": ["nonsense"]}), "repair")
+    assert "Name what to repair" in check_bad_request(caller.post("/audit", {"repair": []}), "repair")
+    check_bad_request(caller.post("/audit", {"repair": ["safe"], "dry_run": "perhaps"}), "dry_run")
     gone = f"volume.orphan:{new_id()}"
-    assert gone in refused(caller.post("/audit", {"repair": [gone]}), 404, "itemNotFound")
+    assert gone in check_fault(caller.post("/audit", {"repair": [gone]}), 404, "itemNotFound")
     for answer in (
         caller.get("/audit?backend=nowhere"),
         caller.post("/audit", {"repair": "safe", "backend": "x"}),
     ):
-        assert "could not be found" in refused(answer, 404, "itemNotFound")
+        assert "could not be found" in check_fault(answer, 404, "itemNotFound")
 
 
 @pytest.mark.parametrize(("role", "looks", "repairs"), [("auditor", 200, 403), ("member", 403, 403)])
@@ -110,10 +110,10 @@ def test_an_auditor_is_told_no_paths(caller: Caller, served: World, monkeypatch:
 
 
 def test_a_look_costs_the_same_whatever_there_is(caller: Caller, served: World) -> None:
-    with cost_of(served.database, only_here=True) as few:
+    with measure_cost(served.database, only_here=True) as few:
         findings(caller)
     for _ in range(3):
         caller.snapshot(caller.volume())
-    with cost_of(served.database, only_here=True) as many:
+    with measure_cost(served.database, only_here=True) as many:
         findings(caller)
     assert (many.statements, many.commits) == (few.statements, 0)

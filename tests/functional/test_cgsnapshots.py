@@ -11,7 +11,7 @@ from werkzeug.test import TestResponse
 from cgflow import clock
 from cgflow.db.repositories import backend as backends
 from cgflow.drivers.fault_injection.faulty_driver import Fault, FaultSchedule
-from tests.functional.caller import Caller, malformed, missing, refused
+from tests.functional.caller import Caller, check_bad_request, check_fault, check_not_found
 from tests.support.world import HOST, World
 
 
@@ -58,7 +58,7 @@ def test_create_show_list_delete(caller: Caller, group: str) -> None:
     deleted = caller.delete(f"/cgsnapshots/{taken['id']}")
     assert (deleted.status_code, deleted.data) == (202, b"")
     caller.done(deleted)
-    missing(caller.get(f"/cgsnapshots/{taken['id']}"))
+    check_not_found(caller.get(f"/cgsnapshots/{taken['id']}"))
     assert caller.get("/snapshots").json == {"snapshots": []}
 
 
@@ -92,14 +92,14 @@ def test_a_level_is_demanded(caller: Caller, group: str, path: str, served: Worl
         taken = later.get(f"{path}/{later.done(answer)}").json[key]
         assert taken["cgflow:evidence"]["level"] == "crash", "more than was asked for is no less"
     for wrong in ("perfect", 1, ["crash"]):
-        assert "per-volume, crash" in malformed(demand(wrong), "cgflow:level")
+        assert "per-volume, crash" in check_bad_request(demand(wrong), "cgflow:level")
     lower = {"cut_level": "per-volume", "consistencygroup_support": False}
     with served.database.write() as session:
         found = backends.get(session, HOST)
         worse = replace(found.report, capabilities=found.report.capabilities | lower)
         backends.record_report(session, HOST, found.availability_zone, worse, clock.now())
     try:
-        message = malformed(demand("crash"))
+        message = check_bad_request(demand("crash"))
         assert "level crash is demanded" in message
         assert "cut_level='per-volume'" in message
     finally:
@@ -109,7 +109,7 @@ def test_a_level_is_demanded(caller: Caller, group: str, path: str, served: Worl
 @pytest.mark.parametrize("named", [{}, {"consistencygroup_id": None}, {"consistencygroup_id": ""}])
 def test_of_no_group(caller: Caller, named: dict[str, object]) -> None:
     """S31."""
-    message = malformed(
+    message = check_bad_request(
         caller.post("/cgsnapshots", {"cgsnapshot": {"name": "x", **named}}), "consistencygroup_id"
     )
     assert message == "'consistencygroup_id' must be specified"
@@ -118,13 +118,15 @@ def test_of_no_group(caller: Caller, named: dict[str, object]) -> None:
 def test_of_an_unknown_group(caller: Caller) -> None:
     """S32."""
     body = {"cgsnapshot": {"consistencygroup_id": str(uuid.uuid4())}}
-    assert missing(caller.post("/cgsnapshots", body)).startswith("Consistency group could not be found")
+    assert check_not_found(caller.post("/cgsnapshots", body)).startswith(
+        "Consistency group could not be found"
+    )
 
 
 def test_of_an_empty_group(caller: Caller) -> None:
     """S33."""
     body = {"cgsnapshot": {"consistencygroup_id": caller.group(caller.type())}}
-    message = refused(caller.post("/cgsnapshots", body), 400, "badRequest")
+    message = check_fault(caller.post("/cgsnapshots", body), 400, "badRequest")
     assert message == ("Invalid ConsistencyGroup: Consistency group is empty. No cgsnapshot will be created.")
     assert caller.get("/cgsnapshots").json == {"cgsnapshots": []}
 
@@ -133,20 +135,24 @@ def test_over_quota_quotes_the_total(caller: Caller, group: str) -> None:
     """S95, S96."""
     caller.put(f"/os-quota-sets/{caller.project}", {"quota_set": {"gigabytes": 3}})
     answer = caller.post("/cgsnapshots", {"cgsnapshot": {"consistencygroup_id": group}})
-    assert refused(answer, 413, "overLimit") == (
+    assert check_fault(answer, 413, "overLimit") == (
         "Requested volume or snapshot exceeds allowed Gigabytes quota. Requested 2G, "
         "quota is 3G and 2G has been consumed."
     )
     caller.put(f"/os-quota-sets/{caller.project}", {"quota_set": {"gigabytes": -1, "snapshots": 1}})
     answer = caller.post("/cgsnapshots", {"cgsnapshot": {"consistencygroup_id": group}})
-    assert refused(answer, 413, "overLimit") == "Maximum number of snapshots allowed (1) exceeded"
+    assert check_fault(answer, 413, "overLimit") == "Maximum number of snapshots allowed (1) exceeded"
 
 
 def test_unknown_ones(caller: Caller) -> None:
     """S39, S43."""
     unknown = str(uuid.uuid4())
-    assert missing(caller.get(f"/cgsnapshots/{unknown}")) == f"CgSnapshot {unknown} could not be found."
-    assert missing(caller.delete(f"/cgsnapshots/{unknown}")).startswith("Cgsnapshot could not be found")
+    assert (
+        check_not_found(caller.get(f"/cgsnapshots/{unknown}")) == f"CgSnapshot {unknown} could not be found."
+    )
+    assert check_not_found(caller.delete(f"/cgsnapshots/{unknown}")).startswith(
+        "Cgsnapshot could not be found"
+    )
 
 
 def test_a_failure_leaves_a_record_that_says_why(caller: Caller, group: str, faults: FaultSchedule) -> None:
@@ -196,7 +202,7 @@ def test_a_snapshot_can_be_read_by_itself_and_not_deleted(caller: Caller, group:
             f"/snapshots/{snapshot_id}/action", {"os-terminate_connection": {"connector": {}}}
         )
         assert (answer.status_code, answer.data) == (202, b"")
-    message = refused(caller.delete(f"/snapshots/{snapshot_id}"), 400, "badRequest")
+    message = check_fault(caller.delete(f"/snapshots/{snapshot_id}"), 400, "badRequest")
     assert message == (
         f"Invalid snapshot: Snapshot {snapshot_id} is part of a cgsnapshot "
         "and has to be deleted together with the cgsnapshot."
@@ -212,4 +218,4 @@ def test_unknown_snapshots(caller: Caller) -> None:
         caller.post(f"/snapshots/{unknown}/action", {"os-initialize_connection": {"connector": {}}}),
         caller.post(f"/snapshots/{unknown}/action", {"os-terminate_connection": {"connector": {}}}),
     ):
-        assert missing(answer) == f"Snapshot {unknown} could not be found."
+        assert check_not_found(answer) == f"Snapshot {unknown} could not be found."

@@ -8,7 +8,7 @@ import uuid
 import pytest
 
 from cgflow.drivers.fault_injection.faulty_driver import Fault, FaultSchedule
-from tests.functional.caller import Caller, malformed, missing, refused
+from tests.functional.caller import Caller, check_bad_request, check_fault, check_not_found
 from tests.support.world import World
 
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}")
@@ -80,7 +80,7 @@ def test_types_are_names_or_ids_in_a_string_or_a_list(caller: Caller) -> None:
 def test_without_types(caller: Caller, types: object) -> None:
     """S6."""
     body = {"consistencygroup": {"name": "db", "volume_types": types}}
-    message = malformed(caller.post("/consistencygroups", body), "volume_types")
+    message = check_bad_request(caller.post("/consistencygroups", body), "volume_types")
     assert message == "volume_types must be provided to create consistency group db."
 
 
@@ -88,27 +88,27 @@ def test_of_an_unknown_type(caller: Caller) -> None:
     """S7."""
     for types in ("nope", str(uuid.uuid4())):
         answer = caller.post("/consistencygroups", {"consistencygroup": {"volume_types": types}})
-        assert f"{types} could not be found." in missing(answer)
+        assert f"{types} could not be found." in check_not_found(answer)
 
 
 def test_in_an_unknown_zone(caller: Caller) -> None:
     """S8."""
     body = {"consistencygroup": {"volume_types": caller.type(), "availability_zone": "moon"}}
-    message = malformed(caller.post("/consistencygroups", body), "availability_zone")
+    message = check_bad_request(caller.post("/consistencygroups", body), "availability_zone")
     assert message.startswith("Invalid input received: Availability zone 'moon' is invalid")
 
 
 def test_unknown_ones(caller: Caller) -> None:
     """S11, S18."""
     unknown = str(uuid.uuid4())
-    shown = missing(caller.get(f"/consistencygroups/{unknown}"))
+    shown = check_not_found(caller.get(f"/consistencygroups/{unknown}"))
     assert shown == f"ConsistencyGroup {unknown} could not be found."
     for answer in (
         caller.post(f"/consistencygroups/{unknown}/delete", {"consistencygroup": {"force": True}}),
         caller.delete(f"/consistencygroups/{unknown}"),
     ):
-        assert missing(answer).startswith("Consistency group could not be found")
-    missing(caller.get("/consistencygroups/a-name-that-is-no-id"))
+        assert check_not_found(answer).startswith("Consistency group could not be found")
+    check_not_found(caller.get("/consistencygroups/a-name-that-is-no-id"))
 
 
 def test_over_quota(caller: Caller) -> None:
@@ -116,7 +116,7 @@ def test_over_quota(caller: Caller) -> None:
     name = caller.type()
     caller.put(f"/os-quota-sets/{caller.project}", {"quota_set": {"consistencygroups": 0}})
     answer = caller.post("/consistencygroups", {"consistencygroup": {"volume_types": name}})
-    assert refused(answer, 413, "overLimit").startswith("Maximum number of groups allowed (0) exceeded")
+    assert check_fault(answer, 413, "overLimit").startswith("Maximum number of groups allowed (0) exceeded")
     assert answer.headers["Retry-After"] == "0"
     assert answer.json["overLimit"]["retryAfter"] == "0"
     assert caller.get("/consistencygroups").json["consistencygroups"] == []
@@ -139,7 +139,7 @@ def test_delete_without_force(caller: Caller, sent: dict[str, object]) -> None:
     answer = caller.call("POST", f"/consistencygroups/{group_id}/delete", **sent)
     assert (answer.status_code, answer.data) == (202, b"")
     caller.done(answer)
-    missing(caller.get(f"/consistencygroups/{group_id}"))
+    check_not_found(caller.get(f"/consistencygroups/{group_id}"))
 
 
 def test_delete_of_a_group_with_volumes(caller: Caller) -> None:
@@ -147,14 +147,14 @@ def test_delete_of_a_group_with_volumes(caller: Caller) -> None:
     name = caller.type()
     group_id = caller.group(name)
     volume_id = caller.member(group_id, name)
-    message = refused(caller.delete(f"/consistencygroups/{group_id}"), 400, "badRequest")
+    message = check_fault(caller.delete(f"/consistencygroups/{group_id}"), 400, "badRequest")
     assert (
         f"Consistency group {group_id} still contains volumes. The force flag is required to delete it."
         in message
     )
     forced = caller.post(f"/consistencygroups/{group_id}/delete", {"consistency_group": {"force": "true"}})
     caller.done(forced)
-    missing(caller.get(f"/volumes/{volume_id}"))
+    check_not_found(caller.get(f"/volumes/{volume_id}"))
 
 
 def test_delete_of_a_group_with_cgsnapshots(caller: Caller) -> None:
@@ -165,7 +165,7 @@ def test_delete_of_a_group_with_cgsnapshots(caller: Caller) -> None:
     caller.cgsnapshot(group_id)
     for force in (False, True):
         body = {"consistencygroup": {"force": force}}
-        message = refused(caller.post(f"/consistencygroups/{group_id}/delete", body), 400, "badRequest")
+        message = check_fault(caller.post(f"/consistencygroups/{group_id}/delete", body), 400, "badRequest")
         assert f"Consistency group {group_id} still has dependent cgsnapshots." in message
 
 
@@ -173,13 +173,13 @@ def test_delete_of_a_group_with_cgsnapshots(caller: Caller) -> None:
 def test_a_force_that_is_neither_true_nor_false(caller: Caller, force: object) -> None:
     """S17."""
     answer = caller.post("/consistencygroups/x/delete", {"consistencygroup": {"force": force}})
-    assert malformed(answer, "force") == f"Invalid value '{force}' for force."
+    assert check_bad_request(answer, "force") == f"Invalid value '{force}' for force."
 
 
 @pytest.mark.parametrize("body", [{}, {"force": True}, {"consistencygroup": None}, {"group": {}}, [], "x", 0])
 def test_a_deletion_without_its_root(caller: Caller, body: object) -> None:
     """S17."""
-    message = refused(caller.post("/consistencygroups/x/delete", body), 400, "badRequest")
+    message = check_fault(caller.post("/consistencygroups/x/delete", body), 400, "badRequest")
     assert message.startswith("The server could not comply with the request")
 
 
@@ -200,7 +200,7 @@ def test_one_at_work_is_busy_or_not_ready(caller: Caller, faults: FaultSchedule,
     faults.add_fault(Fault("create_group", "hang"))
     answer = caller.post("/consistencygroups", {"consistencygroup": {"volume_types": name}})
     group_id = answer.json["consistencygroup"]["id"]
-    message = refused(caller.delete(f"/consistencygroups/{group_id}"), 400, "badRequest")
+    message = check_fault(caller.delete(f"/consistencygroups/{group_id}"), 400, "badRequest")
     assert "Consistency group status must be available or error, but current status is: creating" in message
     assert faults.await_firings(1, 10)
     faults.release_hanging_calls()
@@ -216,7 +216,7 @@ def test_busy_names_the_flow(caller: Caller, faults: FaultSchedule) -> None:
     cutting = caller.post("/cgsnapshots", {"cgsnapshot": {"consistencygroup_id": group_id}})
     assert faults.await_firings(1, 10)
     again = caller.post("/cgsnapshots", {"cgsnapshot": {"consistencygroup_id": group_id}})
-    assert cutting.headers["X-Cgflow-Flow-Id"] in refused(again, 409, "conflictingRequest")
+    assert cutting.headers["X-Cgflow-Flow-Id"] in check_fault(again, 409, "conflictingRequest")
     faults.release_hanging_calls()
     caller.done(cutting)
 
@@ -227,4 +227,4 @@ def test_delete_verb(caller: Caller) -> None:
     answer = caller.delete(f"/consistencygroups/{group_id}")
     assert (answer.status_code, answer.data) == (202, b"")
     caller.done(answer)
-    missing(caller.get(f"/consistencygroups/{group_id}"))
+    check_not_found(caller.get(f"/consistencygroups/{group_id}"))

@@ -18,7 +18,7 @@ from api import proxies
 from api.app import create_app
 from api.auth.http_basic import HttpBasic
 from cgflow.errors import ConfigError
-from tests.functional.caller import Caller, refused
+from tests.functional.caller import Caller, check_fault
 from tests.support.world import World
 
 OPEN = ("/", "/v3", "/v3/", "/v3/p", "/openapi.json", "/healthcheck", "/healthcheck/live")
@@ -40,7 +40,7 @@ def test_every_route_but_the_open_ones_requires_the_token(app: Flask) -> None:
         if path in OPEN:
             assert client.open(path, method=method).status_code < 400
             continue
-        message = refused(client.open(path, method=method), 401, "error")
+        message = check_fault(client.open(path, method=method), 401, "error")
         assert "X-Auth-Token: USER:PROJECT" in message
         checked += 1
     assert checked > 100
@@ -61,7 +61,7 @@ def test_every_route_refuses_a_host_that_is_not_loopback(app: Flask, host: str) 
     client = app.test_client()
     for method, path in routes(app):
         answer = client.open(path, method=method, headers={"Host": host, "X-Auth-Token": "u:p"})
-        assert "Host" in refused(answer, 403, "forbidden")
+        assert "Host" in check_fault(answer, 403, "forbidden")
 
 
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST:8776", "127.0.0.1:8776", "127.8.9.1", "[::1]:8776"])
@@ -85,7 +85,7 @@ def test_every_route_refuses_a_foreign_origin(app: Flask, origin: str) -> None:
     client = app.test_client()
     for method, path in routes(app):
         answer = client.open(path, method=method, headers={"Origin": origin, "X-Auth-Token": "u:p"})
-        assert "Origin" in refused(answer, 403, "forbidden")
+        assert "Origin" in check_fault(answer, 403, "forbidden")
 
 
 def test_the_own_origin(caller: Caller) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.functional.caller import Caller, malformed, missing, refused
+from tests.functional.caller import Caller, check_bad_request, check_fault, check_not_found
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def test_it_is_shown_listed_and_taken_away(caller: Caller, path: str, assigned: 
     assert mine in caller.at(62).get("/default-types").json["default_types"]
     for _ in range(2):
         assert caller.at(62).delete(path).status_code == 204
-    assert missing(caller.at(62).get(path)) == f"Default type for project {caller.project} not found."
+    assert check_not_found(caller.at(62).get(path)) == f"Default type for project {caller.project} not found."
     assert mine not in caller.at(62).get("/default-types").json["default_types"]
 
 
@@ -47,11 +47,13 @@ def test_volumes_that_name_no_type_take_it(caller: Caller, kind: str, assigned: 
     assert caller.get(f"/volumes/{caller.volume()}").json["volume"]["volume_type"] == kind
     assert caller.in_use()[f"volumes_{kind}"] == 1
     # A group must name its types, as in Cinder.
-    malformed(caller.post("/consistencygroups", {"consistencygroup": {"volume_types": ""}}), "volume_types")
+    check_bad_request(
+        caller.post("/consistencygroups", {"consistencygroup": {"volume_types": ""}}), "volume_types"
+    )
     assert caller.get("/types/default").json["volume_type"]["id"] == assigned
     other = Caller(caller._client)
     assert other.get(f"/volumes/{other.volume()}").json["volume"]["volume_type"] is None
-    missing(other.get("/types/default"))
+    check_not_found(other.get("/types/default"))
 
 
 def test_another_one_takes_its_place(caller: Caller, path: str, assigned: str) -> None:
@@ -61,23 +63,23 @@ def test_another_one_takes_its_place(caller: Caller, path: str, assigned: str) -
 
 
 def test_a_type_that_is_a_default_stays(caller: Caller, path: str, assigned: str) -> None:
-    assert "defaults of projects" in refused(caller.delete(f"/types/{assigned}"), 400, "badRequest")
+    assert "defaults of projects" in check_fault(caller.delete(f"/types/{assigned}"), 400, "badRequest")
     caller.at(62).delete(path)
     assert caller.delete(f"/types/{assigned}").status_code == 202
 
 
 def test_what_cannot_be_one(caller: Caller, path: str) -> None:
     unknown = str(uuid.uuid4())
-    assert unknown in malformed(caller.at(62).put(path, wish(unknown)), "volume_type")
+    assert unknown in check_bad_request(caller.at(62).put(path, wish(unknown)), "volume_type")
     private = caller.type()
     type_id = caller.get(f"/types?name={private}").json["volume_types"][0]["id"]
     caller.put(f"/types/{type_id}", {"volume_type": {"is_public": False}})
-    assert "private" in malformed(caller.at(62).put(path, wish(private)), "volume_type")
+    assert "private" in check_bad_request(caller.at(62).put(path, wish(private)), "volume_type")
     caller.post(f"/types/{type_id}/action", {"addProjectAccess": {"project": caller.project}})
     assert caller.at(62).put(path, wish(private)).status_code == 200
     for body in (wish(None), wish(1), wish("")):
-        malformed(caller.at(62).put(path, body), "volume_type")
-    malformed(caller.at(62).put("/default-types/%20", wish(private)), "project_id")
+        check_bad_request(caller.at(62).put(path, body), "volume_type")
+    check_bad_request(caller.at(62).put("/default-types/%20", wish(private)), "project_id")
 
 
 def test_it_is_for_administrators(caller: Caller, path: str, kind: str) -> None:
@@ -88,4 +90,4 @@ def test_it_is_for_administrators(caller: Caller, path: str, kind: str) -> None:
         member.put(path, wish(kind)),
         member.delete(path),
     ):
-        refused(answer, 403, "forbidden")
+        check_fault(answer, 403, "forbidden")

@@ -14,8 +14,8 @@ from werkzeug.test import TestResponse
 from api import etags
 from api.app import create_app
 from cgflow.drivers.memory.driver import MemoryDriver
-from tests.functional.caller import Caller, malformed, missing, refused
-from tests.support.postgres import postgres_server
+from tests.functional.caller import Caller, check_bad_request, check_fault, check_not_found
+from tests.support.postgresql_server import postgres_server
 from tests.support.world import World, world
 
 
@@ -40,7 +40,7 @@ def volume_id(caller: Caller) -> str:
 
 
 def stale(answer: TestResponse) -> None:
-    assert "Read it again" in refused(answer, 412, "preconditionFailed")
+    assert "Read it again" in check_fault(answer, 412, "preconditionFailed")
 
 
 @pytest.mark.parametrize("path", ["/volumes", "/volumes/detail", "/volumes/{}", "/limits", "/flows"])
@@ -127,7 +127,7 @@ def test_limits_are_set_by_who_knows_them(caller: Caller) -> None:
 def test_a_star_asks_only_that_there_is_something(caller: Caller, type_id: str) -> None:
     body = {"volume_type": {"description": "d"}}
     assert caller.put(f"/types/{type_id}", body, **match("*")).status_code == 200
-    missing(caller.put("/types/none", body, **match("*")))
+    check_not_found(caller.put("/types/none", body, **match("*")))
 
 
 def test_a_weak_tag_does_not_say_that_nothing_changed(caller: Caller, type_id: str) -> None:
@@ -137,7 +137,7 @@ def test_a_weak_tag_does_not_say_that_nothing_changed(caller: Caller, type_id: s
 
 def test_a_condition_that_means_nothing_is_refused(caller: Caller, type_id: str) -> None:
     empty = {"headers": {"If-Match": ""}}
-    malformed(caller.delete(f"/types/{type_id}", **empty), "If-Match")
+    check_bad_request(caller.delete(f"/types/{type_id}", **empty), "If-Match")
     assert caller.get(f"/types/{type_id}").status_code == 200
 
 

@@ -11,8 +11,8 @@ from werkzeug.test import TestResponse
 
 from api.versions import HEADER
 from cgflow.drivers.fault_injection.faulty_driver import Fault, FaultSchedule
-from tests.functional.caller import Caller, malformed, missing, refused
-from tests.support import operations
+from tests.functional.caller import Caller, check_bad_request, check_fault, check_not_found
+from tests.support import openapi_operations
 
 IN_REQUESTS = ("cgflow:level", "cgflow:file")
 OWN = ("flows", "audit")
@@ -99,7 +99,9 @@ def filled(body: Any, ids: dict[str, str]) -> Any:
 
 def asked(app: Flask, caller: Caller, ids: dict[str, str]) -> Iterator[tuple[str, TestResponse]]:
     """Send every request of the document, for existing and missing resources, and with an invalid body."""
-    for operation in sorted(operations.of(app), key=lambda one: one.method == "DELETE"):
+    for operation in sorted(
+        openapi_operations.documented_operations(app), key=lambda one: one.method == "DELETE"
+    ):
         noun = operation.path.split("/")[1]
         name = f"{operation.method} {operation.path}"
         there = operation.at(**dict.fromkeys(operation.ids[:1], ids.get(noun, "none")))
@@ -201,14 +203,14 @@ def test_the_header_may_be_sent_twice(caller: Caller) -> None:
 @pytest.mark.parametrize("version", ["1.1", "2.0"])
 def test_an_unknown_version_is_not_acceptable(caller: Caller, version: str) -> None:
     answer = caller.get("/volumes", headers={HEADER: f"volume 3.0, cgflow {version}"})
-    assert refused(answer, 406, "computeFault") == (
+    assert check_fault(answer, 406, "computeFault") == (
         f"Version {version} of the extensions of cgflow is not supported. The only one is 1.0."
     )
 
 
 def test_a_version_that_is_none_is_refused(caller: Caller) -> None:
     for version in ("one", "0.9"):
-        refused(caller.get("/volumes", headers={HEADER: f"cgflow {version}"}), 400, "badRequest")
+        check_fault(caller.get("/volumes", headers={HEADER: f"cgflow {version}"}), 400, "badRequest")
 
 
 def test_resources_of_cgflow_alone_need_no_header(caller: Caller) -> None:
@@ -219,7 +221,7 @@ def test_resources_of_cgflow_alone_need_no_header(caller: Caller) -> None:
     assert listed.json["flows"]
     assert in_header(listed) == "volume 3.0, cgflow 1.0"
     fault = plain.get("/flows/none")
-    missing(fault)
+    check_not_found(fault)
     assert fault.json["itemNotFound"]["cgflow:code"] == "not_found"
     assert plain.get("/audit").status_code == 200
 
@@ -231,7 +233,7 @@ def test_a_key_answers_again_at_the_same_versions_only(caller: Caller) -> None:
     again = caller.plain().post("/volumes", body, headers=key)
     assert (again.headers["Idempotency-Replayed"], again.json) == ("true", first.json)
     for other in (caller, caller.plain(50)):
-        refused(other.post("/volumes", body, headers=key), 422, "unprocessableEntity")
+        check_fault(other.post("/volumes", body, headers=key), 422, "unprocessableEntity")
     caller.flow(first)
 
 
@@ -257,4 +259,4 @@ def test_the_document_tells_which_keys_are_extensions(app: Flask) -> None:
 
 
 def test_a_field_is_named_to_who_asks(caller: Caller) -> None:
-    malformed(caller.post("/volumes", {"volume": {"size": "x"}}), "size")
+    check_bad_request(caller.post("/volumes", {"volume": {"size": "x"}}), "size")

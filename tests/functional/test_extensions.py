@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Flask
 
 from api.resources.extension import CONFIGURED_FILTERS, EXTENSIONS
-from tests.functional.caller import Caller, missing
+from tests.functional.caller import Caller, check_not_found
 
 
 def test_extensions_are_listed_and_shown(caller: Caller, member: Caller) -> None:
@@ -23,7 +23,7 @@ def test_extensions_are_listed_and_shown(caller: Caller, member: Caller) -> None
         "updated": "2014-08-18T00:00:00+00:00",
         "links": [],
     }
-    assert missing(caller.get("/extensions/backups")) == "There is no extension backups."
+    assert check_not_found(caller.get("/extensions/backups")) == "There is no extension backups."
 
 
 def test_nothing_is_listed_that_is_not_there(app: Flask) -> None:
@@ -55,7 +55,7 @@ def test_every_filter_that_is_told_of_is_understood(modern: Caller) -> None:
     volumes = modern.get("/resource_filters?resource=volume").json["resource_filters"]
     assert volumes == [one for one in lists if one["resource"] == "volume"]
     assert modern.get("/resource_filters?resource=x").json == {"resource_filters": []}
-    missing(modern.at(32).get("/resource_filters"))
+    check_not_found(modern.at(32).get("/resource_filters"))
 
 
 def test_the_summary_of_volumes(modern: Caller) -> None:
@@ -69,6 +69,6 @@ def test_the_summary_of_volumes(modern: Caller) -> None:
         "volume-summary": {**totals, "metadata": {"tier": ["gold", "silver"], "x": ["y"]}}
     }
     assert modern.at(35).get("/volumes/summary").json == {"volume-summary": totals}
-    missing(modern.at(11).get("/volumes/summary"))
+    check_not_found(modern.at(11).get("/volumes/summary"))
     everybodys = Caller(modern._client).at(71).get("/volumes/summary?all_tenants=1").json["volume-summary"]
     assert everybodys["total_count"] >= 2

@@ -6,7 +6,7 @@ import pytest
 
 from cgflow.drivers.fault_injection.faulty_driver import Fault, FaultSchedule
 from cgflow.engine import conductor
-from tests.functional.caller import Caller, malformed
+from tests.functional.caller import Caller, check_bad_request
 
 
 def stuck(caller: Caller, faults: FaultSchedule, monkeypatch: pytest.MonkeyPatch) -> str:
@@ -43,10 +43,12 @@ def test_skip_and_abandon_want_a_reason(
 ) -> None:
     flow_id = stuck(caller, faults, monkeypatch)
     path = f"/flows/{flow_id}/action"
-    malformed(caller.post(path, {"skip": {"task": "driver.create_volume"}}), "skip.reason")
-    malformed(caller.post(path, {"abandon": {"reason": ""}}), "abandon.reason")
-    assert "exactly one action" in malformed(caller.post(path, {"retry": {}, "abandon": {"reason": "x"}}))
-    assert "no such action" in malformed(caller.post(path, {"explode": {}}))
+    check_bad_request(caller.post(path, {"skip": {"task": "driver.create_volume"}}), "skip.reason")
+    check_bad_request(caller.post(path, {"abandon": {"reason": ""}}), "abandon.reason")
+    assert "exactly one action" in check_bad_request(
+        caller.post(path, {"retry": {}, "abandon": {"reason": "x"}})
+    )
+    assert "no such action" in check_bad_request(caller.post(path, {"explode": {}}))
     assert caller.get(f"/flows/{flow_id}").json["flow"]["state"] == "rollback_failed"
     assert caller.post(path, {"abandon": {"reason": "gone"}}).status_code == 202
     assert caller.get(f"/flows/{flow_id}").json["flow"]["state"] == "abandoned"
@@ -61,6 +63,6 @@ def test_only_what_fits_the_state_is_done(caller: Caller) -> None:
         ("abandon", {"reason": "x"}),
     ):
         answer = caller.post(f"/flows/{flow['id']}/action", {action: details})
-        assert "success" in malformed(answer)
-    assert "only one whose rollback has failed, or that goes on failing" in malformed(answer)
+        assert "success" in check_bad_request(answer)
+    assert "only one whose rollback has failed, or that goes on failing" in check_bad_request(answer)
     assert caller.post("/flows/nothing/action", {"retry": {}}).status_code == 404

@@ -9,7 +9,7 @@ import uuid
 import pytest
 
 from cgflow.drivers.fault_injection.faulty_driver import Fault, FaultSchedule
-from tests.functional.caller import Caller, malformed, missing
+from tests.functional.caller import Caller, check_bad_request, check_not_found
 
 ITEM = {
     *("id", "operation", "state", "resource_type", "resource_id", "consistencygroup_id", "project_id"),
@@ -126,9 +126,9 @@ def test_the_graph(caller: Caller) -> None:
 @pytest.mark.parametrize("part", ["", "/events", "/graph"])
 def test_unknown_ones_and_those_of_others(caller: Caller, stranger: Caller, part: str) -> None:
     unknown = str(uuid.uuid4())
-    assert missing(caller.get(f"/flows/{unknown}{part}")) == f"Flow {unknown} could not be found."
+    assert check_not_found(caller.get(f"/flows/{unknown}{part}")) == f"Flow {unknown} could not be found."
     flow = caller.flow(caller.post("/volumes", {"volume": {"size": 1}}))
-    missing(stranger.get(f"/flows/{flow['id']}{part}"))
+    check_not_found(stranger.get(f"/flows/{flow['id']}{part}"))
 
 
 @pytest.mark.parametrize(
@@ -146,4 +146,4 @@ def test_unknown_ones_and_those_of_others(caller: Caller, stranger: Caller, part
     ],
 )
 def test_questions_that_are_none(caller: Caller, query: str, field: str) -> None:
-    malformed(caller.get(f"/flows/x/events?{query}"), field)
+    check_bad_request(caller.get(f"/flows/x/events?{query}"), field)

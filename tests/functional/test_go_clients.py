@@ -15,7 +15,7 @@ from typing import Any
 
 from werkzeug.test import TestResponse
 
-from tests.functional.caller import Caller, missing
+from tests.functional.caller import Caller, check_not_found
 
 TYPES = {"string": str, "int": int, "bool": bool, "map": dict, "time": str}
 
@@ -103,7 +103,7 @@ def test_terraform_creates_reads_grows_changes_and_deletes_a_volume(caller: Call
     deleted = caller.delete(f"/volumes/{volume_id}")
     assert (deleted.status_code, deleted.data) == (202, b"")
     caller.done(deleted)
-    missing(caller.get(f"/volumes/{volume_id}"))
+    check_not_found(caller.get(f"/volumes/{volume_id}"))
 
 
 def test_terraform_attaches_a_volume(caller: Caller) -> None:
@@ -167,7 +167,7 @@ def test_csi_creates_lists_snapshots_and_clones_volumes(caller: Caller) -> None:
         assert volume_of(clone, 202)["size"] == 1
         caller.done(clone)
     caller.done(caller.delete(f"/snapshots/{snapshot_id}"))
-    missing(caller.delete(f"/snapshots/{snapshot_id}"))
+    check_not_found(caller.delete(f"/snapshots/{snapshot_id}"))
 
 
 def test_csi_follows_the_pages_of_a_list(caller: Caller) -> None:
@@ -184,4 +184,4 @@ def test_csi_follows_the_pages_of_a_list(caller: Caller) -> None:
         assert link["rel"] == "next"
         query = link["href"].partition("/volumes/detail")[2]
     assert found == made[::-1]
-    missing(caller.get(f"/volumes/detail?limit=2&marker={uuid.uuid4()}"))
+    check_not_found(caller.get(f"/volumes/detail?limit=2&marker={uuid.uuid4()}"))

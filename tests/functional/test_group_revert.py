@@ -14,31 +14,31 @@ from cgflow.drivers.fault_injection.faulty_driver import Fault, FaultSchedule
 from cgflow.engine import backoff
 from cgflow.status import Status
 from flows.subflows import PERSISTENCE_ATTEMPTS
-from tests.functional.caller import Caller, malformed, missing, refused
-from tests.support import content
+from tests.functional.caller import Caller, check_bad_request, check_fault, check_not_found
+from tests.support import volume_content
 from tests.support.world import World
 
 OLD, NEW = ["old 0", "old 1"], ["new 0", "new 1"]
 
 
 class Scene:
-    """A group of two members, and a cgsnapshot of their previous content."""
+    """A group of two members, and a cgsnapshot of their previous volume_content."""
 
     def __init__(self, caller: Caller, world: World) -> None:
         self.caller, self.world = caller, world
         self.kind = caller.type()
         self.group = caller.group(self.kind)
         self.members = [caller.member(self.group, self.kind) for _ in range(2)]
-        content.write(world.driver, self.members, "old")
+        volume_content.write_to_volumes(world.driver, self.members, "old")
         self.cgsnapshot = caller.cgsnapshot(self.group, name="then")
-        content.write(world.driver, self.members, "new")
+        volume_content.write_to_volumes(world.driver, self.members, "new")
 
     def revert(self, **how: Any) -> TestResponse:
         path = f"/consistencygroups/{self.group}/action"
         return self.caller.post(path, {"revert_to_cgsnapshot": {"cgsnapshot_id": self.cgsnapshot, **how}})
 
     def held(self) -> list[str]:
-        found = content.read(self.world.driver)
+        found = volume_content.read_all_volumes(self.world.driver)
         return [found[id_].strip() for id_ in self.members]
 
     def statuses(self) -> set[str]:
@@ -140,7 +140,7 @@ def test_a_member_that_has_grown_keeps_its_size(scene: Scene) -> None:
 
 def test_a_member_that_came_later_is_told_of(scene: Scene) -> None:
     added = scene.caller.member(scene.group, scene.kind)
-    message = malformed(scene.revert())
+    message = check_bad_request(scene.revert())
     assert f"has no snapshot of {added}, which was added to the group later" in message
     assert "Remove it from the group first" in message
     out = scene.caller.put(
@@ -154,7 +154,7 @@ def test_a_member_that_came_later_is_told_of(scene: Scene) -> None:
 def test_a_member_that_is_gone_is_told_of(scene: Scene, served: World) -> None:
     with served.database.write() as session:
         volume.REPOSITORY.update_unclaimed(session, scene.members[0], consistencygroup_id=None)
-    assert f"has a snapshot of {scene.members[0]}, which is no longer in the group" in malformed(
+    assert f"has a snapshot of {scene.members[0]}, which is no longer in the group" in check_bad_request(
         scene.revert()
     )
 
@@ -163,7 +163,7 @@ def test_a_member_that_is_gone_is_told_of(scene: Scene, served: World) -> None:
 def test_a_member_that_is_used_or_broken(scene: Scene, served: World, status: str) -> None:
     with served.database.write() as session:
         volume.REPOSITORY.update_unclaimed(session, scene.members[1], status=status)
-    message = malformed(scene.revert())
+    message = check_bad_request(scene.revert())
     assert scene.members[1] in message
     assert ("Detach it first" in message) == (status == "in-use")
     assert scene.held() == NEW
@@ -173,29 +173,29 @@ def test_an_attachment_is_in_the_way(scene: Scene) -> None:
     later = scene.caller.at(60)
     attached = {"attachment": {"volume_uuid": scene.members[0], "connector": {"host": "h"}}}
     assert later.post("/attachments", attached).status_code == 200
-    malformed(scene.revert())
+    check_bad_request(scene.revert())
 
 
 def test_only_a_cgsnapshot_of_the_group_that_is_whole(scene: Scene, served: World) -> None:
     other = Scene(scene.caller, served)
-    message = malformed(scene.revert(cgsnapshot_id=other.cgsnapshot), "cgsnapshot_id")
+    message = check_bad_request(scene.revert(cgsnapshot_id=other.cgsnapshot), "cgsnapshot_id")
     assert f"belongs to consistency group {other.group}" in message
-    missing(scene.revert(cgsnapshot_id=str(uuid.uuid4())))
+    check_not_found(scene.revert(cgsnapshot_id=str(uuid.uuid4())))
     with served.database.write() as session:
         cgsnapshots.REPOSITORY.update_unclaimed(session, scene.cgsnapshot, status="error")
-    assert "must be available to restore the group to it" in malformed(scene.revert())
+    assert "must be available to restore the group to it" in check_bad_request(scene.revert())
     with served.database.write() as session:
         cgsnapshots.REPOSITORY.update_unclaimed(session, scene.cgsnapshot, status="available")
         (first, *_) = snapshot.of_cgsnapshot(session, scene.cgsnapshot)
         snapshot.REPOSITORY.update_unclaimed(session, first.id, status="error")
-    assert f"Snapshot {first.id} must be available" in malformed(scene.revert())
+    assert f"Snapshot {first.id} must be available" in check_bad_request(scene.revert())
 
 
 def test_one_operation_at_a_time(scene: Scene, faults: FaultSchedule) -> None:
     faults.add_fault(Fault("cut", "hang"))
     taking = scene.caller.post("/cgsnapshots", {"cgsnapshot": {"consistencygroup_id": scene.group}})
     assert faults.await_firings(1, 10)
-    refused(scene.revert(), 409, "conflictingRequest")
+    check_fault(scene.revert(), 409, "conflictingRequest")
     faults.release_hanging_calls()
     scene.caller.done(taking)
     faults.add_fault(Fault("restore", "hang"))
@@ -214,24 +214,24 @@ def test_one_operation_at_a_time(scene: Scene, faults: FaultSchedule) -> None:
 
 def test_an_empty_group_and_one_in_error(scene: Scene, served: World) -> None:
     scene.group, full = scene.caller.group(scene.kind), scene.group
-    assert "is empty" in malformed(scene.revert())
+    assert "is empty" in check_bad_request(scene.revert())
     scene.group = full
     with served.database.write() as session:
         consistencygroup.REPOSITORY.update_unclaimed(session, full, status=Status.ERROR.value)
-    assert "must be available" in malformed(scene.revert())
+    assert "must be available" in check_bad_request(scene.revert())
 
 
 def test_a_safety_cgsnapshot_counts_from_the_first(scene: Scene) -> None:
     limit = {"quota_set": {"snapshots": 3}}
     assert scene.caller.put(f"/os-quota-sets/{scene.caller.project}", limit).status_code == 200
-    assert "Maximum number of snapshots allowed (3)" in refused(scene.revert(safety={}), 413, "overLimit")
+    assert "Maximum number of snapshots allowed (3)" in check_fault(scene.revert(safety={}), 413, "overLimit")
     assert scene.statuses() == {"available"}
     scene.caller.done(scene.revert())
 
 
 def test_what_is_another_projects_does_not_exist(scene: Scene, stranger: Caller) -> None:
     scene.caller = stranger
-    missing(scene.revert())
-    missing(scene.revert(safety={}))
+    check_not_found(scene.revert())
+    check_not_found(scene.revert(safety={}))
     theirs = {"cgsnapshot": {"consistencygroup_id": scene.group}}
-    missing(stranger.post("/cgsnapshots", theirs))
+    check_not_found(stranger.post("/cgsnapshots", theirs))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.functional.caller import ModernCaller, malformed, missing, refused
+from tests.functional.caller import ModernCaller, check_bad_request, check_fault, check_not_found
 
 
 def test_the_built_in_type_is_there_and_stays_as_it_is(later: ModernCaller) -> None:
@@ -19,7 +19,7 @@ def test_the_built_in_type_is_there_and_stays_as_it_is(later: ModernCaller) -> N
         later.post(f"{path}/group_specs", {"group_specs": {"a": "b"}}),
         later.delete(f"{path}/group_specs/consistent_group_snapshot_enabled"),
     ):
-        assert "is built in" in refused(answer, 400, "badRequest")
+        assert "is built in" in check_fault(answer, 400, "badRequest")
 
 
 def test_group_types_come_change_and_go(later: ModernCaller) -> None:
@@ -36,11 +36,11 @@ def test_group_types_come_change_and_go(later: ModernCaller) -> None:
     changed = later.put(path, {"group_type": {"name": f"{kind['name']}-2", "is_public": None}})
     assert changed.json["group_type"] == kind | {"name": f"{kind['name']}-2"}
     taken = later.post("/group_types", {"group_type": {"name": f"{kind['name']}-2"}})
-    assert refused(taken, 409, "conflictingRequest") == f"Group Type {kind['name']}-2 already exists."
+    assert check_fault(taken, 409, "conflictingRequest") == f"Group Type {kind['name']}-2 already exists."
     deleted = later.delete(path)
     assert (deleted.status_code, deleted.data) == (202, b"")
-    assert missing(later.get(path)) == f"Group type {kind['id']} could not be found."
-    missing(later.get("/group_types/default"))
+    assert check_not_found(later.get(path)) == f"Group type {kind['id']} could not be found."
+    check_not_found(later.get("/group_types/default"))
 
 
 def test_group_specs(later: ModernCaller) -> None:
@@ -51,9 +51,9 @@ def test_group_specs(later: ModernCaller) -> None:
     assert later.get(path).json == {"group_specs": {"a": "3", "b": "2"}}
     assert later.get(f"{path}/b").json == {"b": "2"}
     assert later.delete(f"{path}/b").status_code == 202
-    missing(later.get(f"{path}/b"))
-    missing(later.delete(f"{path}/b"))
-    malformed(later.put(f"{path}/a", {"b": "2"}), "a")
+    check_not_found(later.get(f"{path}/b"))
+    check_not_found(later.delete(f"{path}/b"))
+    check_bad_request(later.put(f"{path}/a", {"b": "2"}), "a")
 
 
 def test_only_administrators_change_types_and_see_private_ones(
@@ -69,21 +69,21 @@ def test_only_administrators_change_types_and_see_private_ones(
         later_member.post(f"{path}/group_specs", {"group_specs": {"a": "b"}}),
         later_member.delete(f"{path}/group_specs/a"),
     ):
-        refused(answer, 403, "forbidden")
+        check_fault(answer, 403, "forbidden")
     assert "group_specs" not in later_member.get(path).json["group_type"]
-    missing(later_member.get(f"/group_types/{private['id']}"))
+    check_not_found(later_member.get(f"/group_types/{private['id']}"))
     seen = {one["id"] for one in later_member.get("/group_types?is_public=None").json["group_types"]}
     assert public["id"] in seen
     assert private["id"] not in seen
     body = {"name": "g", "group_type": private["id"], "volume_types": [later.type()]}
-    missing(later_member.post("/groups", {"group": body}))
+    check_not_found(later_member.post("/groups", {"group": body}))
 
 
 def test_a_type_that_a_group_has_stays(later: ModernCaller) -> None:
     kind = later.group_type()
     group_id = later.generic_group(later.type(), group_type=kind["name"])
     path = f"/group_types/{kind['id']}"
-    assert refused(later.delete(path), 400, "badRequest") == "Target group type is still in use."
+    assert check_fault(later.delete(path), 400, "badRequest") == "Target group type is still in use."
     later.done(later.post(f"/groups/{group_id}/action", {"delete": {"delete-volumes": False}}))
     assert later.delete(path).status_code == 202
 
@@ -91,5 +91,5 @@ def test_a_type_that_a_group_has_stays(later: ModernCaller) -> None:
 def test_what_is_not_offered_is_refused(later: ModernCaller) -> None:
     kind = later.group_type(group_specs={"group_replication_enabled": "<is> True"})
     body = {"name": "g", "group_type": kind["id"], "volume_types": [later.type()]}
-    message = malformed(later.post("/groups", {"group": body}), "group_type")
+    message = check_bad_request(later.post("/groups", {"group": body}), "group_type")
     assert "requires replication (group_replication_enabled), which is not supported" in message

@@ -9,7 +9,7 @@ import pytest
 
 from cgflow.db.repositories import volume
 from cgflow.drivers.fault_injection.faulty_driver import Fault, FaultSchedule
-from tests.functional.caller import Caller, malformed, missing, refused
+from tests.functional.caller import Caller, check_bad_request, check_fault, check_not_found
 from tests.support.world import World
 
 
@@ -75,13 +75,13 @@ def test_volumes_are_named_in_a_string_or_a_list(scene: Scene) -> None:
 @pytest.mark.parametrize("raw", [b"", b"null"])
 def test_no_body_m2(scene: Scene, raw: bytes) -> None:
     path = f"/consistencygroups/{scene.group}/update"
-    assert malformed(scene.caller.put(path, data=raw)) == "Missing request body."
+    assert check_bad_request(scene.caller.put(path, data=raw)) == "Missing request body."
 
 
 @pytest.mark.parametrize("body", [{}, {"group": {"name": "x"}}, {"consistencygroup": None}, [], "x"])
 def test_a_wrong_root_m2(scene: Scene, body: object) -> None:
     answer = scene.caller.call("PUT", f"/consistencygroups/{scene.group}", json=body)
-    assert malformed(answer, "consistencygroup") == (
+    assert check_bad_request(answer, "consistencygroup") == (
         "Incorrect request body format. 'consistencygroup' must be an object."
     )
 
@@ -90,7 +90,7 @@ def test_a_wrong_root_m2(scene: Scene, body: object) -> None:
     "body", [{}, {"name": None}, {"name": "", "description": "", "add_volumes": "", "remove_volumes": " ,"}]
 )
 def test_nothing_to_change_m2(scene: Scene, body: dict[str, Any]) -> None:
-    assert malformed(scene.put(**body)) == (
+    assert check_bad_request(scene.put(**body)) == (
         "Name, description, add_volumes, and remove_volumes can not be all empty in the request body."
     )
 
@@ -99,7 +99,7 @@ def test_unknown_groups_m3(scene: Scene, stranger: Caller) -> None:
     unknown = str(uuid.uuid4())
     body = {"consistencygroup": {"name": "x"}}
     for caller, group_id in ((scene.caller, unknown), (stranger, scene.group)):
-        message = missing(caller.put(f"/consistencygroups/{group_id}", body))
+        message = check_not_found(caller.put(f"/consistencygroups/{group_id}", body))
         assert message == f"Consistency group {group_id} could not be found."
 
 
@@ -109,14 +109,16 @@ def test_a_group_that_is_not_available_m4(scene: Scene, faults: FaultSchedule) -
     assert scene.caller.flow(made)["state"] == "reverted"
     scene.group = made.json["consistencygroup"]["id"]
     for body in ({"name": "x"}, {"add_volumes": scene.outside}):
-        assert refused(scene.put(**body), 400, "badRequest") == (
+        assert check_fault(scene.put(**body), 400, "badRequest") == (
             "Invalid ConsistencyGroup: Consistency group status must be available, "
             "but current status is: error."
         )
 
 
 def test_in_both_lists_m5(scene: Scene) -> None:
-    message = malformed(scene.put(add_volumes=scene.member, remove_volumes=scene.member), "add_volumes")
+    message = check_bad_request(
+        scene.put(add_volumes=scene.member, remove_volumes=scene.member), "add_volumes"
+    )
     assert message == f"UUIDs {scene.member} are in both add and remove volume list."
 
 
@@ -142,7 +144,7 @@ def test_what_cannot_be_added_m6(scene: Scene, faults: FaultSchedule, served: Wo
             "volume is in an invalid state: error. Valid states are: ('available', 'in-use')",
         ),
     ):
-        message = malformed(scene.put(add_volumes=f"{scene.outside},{volume_id}"), "add_volumes")
+        message = check_bad_request(scene.put(add_volumes=f"{scene.outside},{volume_id}"), "add_volumes")
         assert message == f"{cannot('add', volume_id, scene)}{why}."
     assert scene.group_of(scene.outside) is None
 
@@ -150,35 +152,35 @@ def test_what_cannot_be_added_m6(scene: Scene, faults: FaultSchedule, served: Wo
 def test_a_volume_on_another_backend_m6(scene: Scene, served: World) -> None:
     with served.database.write() as session:
         volume.REPOSITORY.update_unclaimed(session, scene.outside, host="there@memory")
-    message = malformed(scene.put(add_volumes=scene.outside), "add_volumes")
+    message = check_bad_request(scene.put(add_volumes=scene.outside), "add_volumes")
     assert message.startswith(cannot("add", scene.outside, scene) + "Volume is not local to this node.")
     with served.database.write() as session:
         volume.REPOSITORY.update_unclaimed(session, scene.outside, host="here@memory")
 
 
 def test_a_member_is_not_added_again_and_not_taken_from_another_group_m7(scene: Scene) -> None:
-    assert malformed(scene.put(add_volumes=scene.member)) == (
+    assert check_bad_request(scene.put(add_volumes=scene.member)) == (
         f"Cannot update consistency group {scene.group} because no valid name, description, "
         "add_volumes, or remove_volumes were provided."
     )
     assert scene.put(add_volumes=scene.member, name="x").status_code == 202
     other = scene.caller.group(scene.kind)
     theirs = scene.caller.member(other, scene.kind)
-    message = malformed(scene.put(add_volumes=theirs), "add_volumes")
+    message = check_bad_request(scene.put(add_volumes=theirs), "add_volumes")
     assert message.startswith(cannot("add", theirs, scene) + f"it is already in consistency group {other}.")
     assert scene.group_of(theirs) == other
 
 
 def test_what_cannot_be_removed_m8(scene: Scene, faults: FaultSchedule) -> None:
     for volume_id in (scene.outside, str(uuid.uuid4())):
-        message = malformed(scene.put(remove_volumes=volume_id), "remove_volumes")
+        message = check_bad_request(scene.put(remove_volumes=volume_id), "remove_volumes")
         assert message == cannot("remove", volume_id, scene) + "it is not in the group."
     faults.add_fault(Fault("create_volume", "hang"))
     body = {"size": 1, "volume_type": scene.kind, "consistencygroup_id": scene.group}
     made = scene.caller.post("/volumes", {"volume": body})
     volume_id = made.json["volume"]["id"]
     assert faults.await_firings(1, 10)
-    message = malformed(scene.put(remove_volumes=volume_id), "remove_volumes")
+    message = check_bad_request(scene.put(remove_volumes=volume_id), "remove_volumes")
     assert message.startswith(
         cannot("remove", volume_id, scene) + "volume is in an invalid state: creating. Valid states are: "
     )
@@ -199,7 +201,7 @@ def test_members_in_error_can_leave_m8(scene: Scene, faults: FaultSchedule) -> N
 
 def test_a_member_with_a_copy_in_a_cgsnapshot_stays(scene: Scene) -> None:
     cgsnapshot_id = scene.caller.cgsnapshot(scene.group)
-    message = malformed(scene.put(remove_volumes=scene.member), "remove_volumes")
+    message = check_bad_request(scene.put(remove_volumes=scene.member), "remove_volumes")
     assert f"cgsnapshot {cgsnapshot_id} contains a snapshot of it" in message
     scene.caller.done(scene.caller.delete(f"/cgsnapshots/{cgsnapshot_id}"))
     scene.caller.done(scene.put(remove_volumes=scene.member))
@@ -230,14 +232,14 @@ def test_one_change_at_a_time_m11(scene: Scene, faults: FaultSchedule) -> None:
     assert faults.await_firings(1, 10)
     assert scene.shown()["status"] == "updating"
     flow_id = changing.headers["X-Cgflow-Flow-Id"]
-    refused(scene.put(remove_volumes=scene.member), 400, "badRequest")
+    check_fault(scene.put(remove_volumes=scene.member), 400, "badRequest")
     other = scene.caller.group(scene.kind)
     theirs = scene.caller.put(
         f"/consistencygroups/{other}", {"consistencygroup": {"add_volumes": scene.outside}}
     )
-    assert flow_id in refused(theirs, 409, "conflictingRequest")
+    assert flow_id in check_fault(theirs, 409, "conflictingRequest")
     extend = scene.caller.post(f"/volumes/{scene.member}/action", {"os-extend": {"new_size": 2}})
-    assert flow_id in refused(extend, 409, "conflictingRequest")
+    assert flow_id in check_fault(extend, 409, "conflictingRequest")
     faults.release_hanging_calls()
     scene.caller.done(changing)
 
@@ -249,7 +251,7 @@ def test_copies_made_alone_go_along_and_are_held_meanwhile(scene: Scene, faults:
     assert faults.await_firings(1, 10)
     body = {"volume": {"size": 1, "snapshot_id": copy}}
     for answer in (scene.caller.post("/volumes", body), scene.caller.delete(f"/snapshots/{copy}")):
-        message = refused(answer, 409, "conflictingRequest")
+        message = check_fault(answer, 409, "conflictingRequest")
         assert changing.headers["X-Cgflow-Flow-Id"] in message
     faults.release_hanging_calls()
     scene.caller.done(changing)

@@ -7,7 +7,7 @@ import uuid
 import pytest
 
 from cgflow.drivers.fault_injection.faulty_driver import Fault, FaultSchedule
-from tests.functional.caller import ModernCaller, malformed, missing, refused, versions
+from tests.functional.caller import ModernCaller, check_bad_request, check_fault, check_not_found, versions
 
 
 def test_below_their_microversions_there_is_nothing(later: ModernCaller) -> None:
@@ -17,7 +17,7 @@ def test_below_their_microversions_there_is_nothing(later: ModernCaller) -> None
         (12, "/groups/detail"),
         (13, "/group_snapshots"),
     ):
-        missing(later.at(minor, path))
+        check_not_found(later.at(minor, path))
         assert later.at(minor + 1, path).status_code == 200
 
 
@@ -45,7 +45,7 @@ def test_a_group_is_made_shown_listed_and_deleted(later: ModernCaller) -> None:
     deleted = later.post(f"/groups/{group_id}/action", {"delete": {"delete-volumes": False}})
     assert (deleted.status_code, deleted.data) == (202, b"")
     later.done(deleted)
-    assert missing(later.get(f"/groups/{group_id}")) == f"Group {group_id} could not be found."
+    assert check_not_found(later.get(f"/groups/{group_id}")) == f"Group {group_id} could not be found."
 
 
 def test_both_nouns_are_the_same_thing(later: ModernCaller) -> None:
@@ -76,10 +76,10 @@ def test_both_nouns_are_the_same_thing(later: ModernCaller) -> None:
 def test_types_are_required(later: ModernCaller, field: str) -> None:
     body = {"name": "g", "group_type": later.group_type()["id"], "volume_types": [later.type()]}
     del body[field]
-    malformed(later.post("/groups", {"group": body}), field)
+    check_bad_request(later.post("/groups", {"group": body}), field)
     unknown = str(uuid.uuid4())
     body |= {field: unknown if field == "group_type" else [unknown]}
-    assert f"{unknown} could not be found." in missing(later.post("/groups", {"group": body}))
+    assert f"{unknown} could not be found." in check_not_found(later.post("/groups", {"group": body}))
 
 
 def test_unknown_ones(later: ModernCaller) -> None:
@@ -91,13 +91,13 @@ def test_unknown_ones(later: ModernCaller) -> None:
         later.post("/group_snapshots", {"group_snapshot": {"group_id": unknown}}),
         later.post("/groups/action", {"create-from-src": {"source_group_id": unknown}}),
     ):
-        assert missing(answer) == f"Group {unknown} could not be found."
+        assert check_not_found(answer) == f"Group {unknown} could not be found."
     for answer in (
         later.get(f"/group_snapshots/{unknown}"),
         later.delete(f"/group_snapshots/{unknown}"),
         later.post("/groups/action", {"create-from-src": {"group_snapshot_id": unknown}}),
     ):
-        assert missing(answer) == f"GroupSnapshot {unknown} could not be found."
+        assert check_not_found(answer) == f"GroupSnapshot {unknown} could not be found."
 
 
 def test_a_group_with_volumes_needs_the_flag(later: ModernCaller) -> None:
@@ -105,10 +105,10 @@ def test_a_group_with_volumes_needs_the_flag(later: ModernCaller) -> None:
     group_id = later.generic_group(volume_type)
     volume_id = later.member(group_id, volume_type)
     path = f"/groups/{group_id}/action"
-    message = refused(later.post(path, {"delete": {"delete-volumes": False}}), 400, "badRequest")
+    message = check_fault(later.post(path, {"delete": {"delete-volumes": False}}), 400, "badRequest")
     assert message.endswith("still contains volumes. The delete-volumes flag is required to delete it.")
     later.done(later.post(path, {"delete": {"delete-volumes": True}}))
-    missing(later.get(f"/volumes/{volume_id}"))
+    check_not_found(later.get(f"/volumes/{volume_id}"))
 
 
 def test_a_group_is_changed(later: ModernCaller, faults: FaultSchedule) -> None:
@@ -152,7 +152,7 @@ def test_a_group_snapshot_and_a_group_from_it(later: ModernCaller) -> None:
     deleted = later.delete(f"/group_snapshots/{taken}")
     assert (deleted.status_code, deleted.data) == (202, b"")
     later.done(deleted)
-    missing(later.get(f"/cgsnapshots/{taken}"))
+    check_not_found(later.get(f"/cgsnapshots/{taken}"))
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,7 @@ def test_a_group_snapshot_and_a_group_from_it(later: ModernCaller) -> None:
 )
 def test_exactly_one_source(later: ModernCaller, named: dict[str, str]) -> None:
     answer = later.post("/groups/action", {"create-from-src": {"name": "x", **named}})
-    assert "'source_group_id'" in malformed(answer, "group_snapshot_id")
+    assert "'source_group_id'" in check_bad_request(answer, "group_snapshot_id")
 
 
 # Resetting statuses
@@ -179,13 +179,13 @@ def test_a_status_is_reset_by_an_administrator(later: ModernCaller, later_member
             shown = later.get(f"/{noun}/{id_}").json[key]
             assert shown["status"] == status.lower()
             assert f"to {status.lower()} by " in shown["cgflow:reason"]
-        refused(later_member.post(path, {"reset_status": {"status": "error"}}), 403, "forbidden")
+        check_fault(later_member.post(path, {"reset_status": {"status": "error"}}), 403, "forbidden")
         for status in ("fine", "deleted", "in-use"):
-            message = malformed(later.post(path, {"reset_status": {"status": status}}), "status")
+            message = check_bad_request(later.post(path, {"reset_status": {"status": status}}), "status")
             assert "available, error, error_deleting" in message
         assert later.get(f"/{noun}/{id_}").json[key]["status"] == "available"
         below = versions(18 if noun == "group_snapshots" else 19)
-        missing(later.post(path, {"reset_status": {"status": "error"}}, headers=below))
+        check_not_found(later.post(path, {"reset_status": {"status": "error"}}, headers=below))
 
 
 def test_what_was_rolled_back_stays_so_and_what_is_at_work_is_left_alone(
@@ -196,13 +196,13 @@ def test_what_was_rolled_back_stays_so_and_what_is_at_work_is_left_alone(
     made = later.post("/consistencygroups", {"consistencygroup": {"volume_types": volume_type}})
     assert later.flow(made)["state"] == "reverted"
     path = f"/groups/{made.json['consistencygroup']['id']}/action"
-    message = refused(later.post(path, {"reset_status": {"status": "available"}}), 400, "badRequest")
+    message = check_fault(later.post(path, {"reset_status": {"status": "available"}}), 400, "badRequest")
     assert "was rolled back" in message
     faults.add_fault(Fault("create_group", "hang"))
     making = later.post("/consistencygroups", {"consistencygroup": {"volume_types": volume_type}})
     assert faults.await_firings(2, 10)
     path = f"/groups/{making.json['consistencygroup']['id']}/action"
-    busy = refused(later.post(path, {"reset_status": {"status": "error"}}), 409, "conflictingRequest")
+    busy = check_fault(later.post(path, {"reset_status": {"status": "error"}}), 409, "conflictingRequest")
     assert making.headers["X-Cgflow-Flow-Id"] in busy
     faults.release_hanging_calls()
     later.done(making)
@@ -215,10 +215,10 @@ def test_a_volume_is_made_in_a_group_by_either_word(later: ModernCaller) -> None
     volume_id = later.done(later.post("/volumes", {"volume": body}))
     assert later.get(f"/volumes/{volume_id}").json["volume"]["group_id"] == group_id
     both = body | {"consistencygroup_id": str(uuid.uuid4())}
-    malformed(later.post("/volumes", {"volume": both}), "group_id")
+    check_bad_request(later.post("/volumes", {"volume": both}), "group_id")
     # Cinder shows the field from 3.13 on, and accepts it at any microversion.
     below = versions(12)
     older = later.done(later.post("/volumes", {"volume": body}, headers=below))
     assert later.get(f"/volumes/{older}").json["volume"]["group_id"] == group_id
     nobody = body | {"group_id": str(uuid.uuid4())}
-    missing(later.post("/volumes", {"volume": nobody}, headers=below))
+    check_not_found(later.post("/volumes", {"volume": nobody}, headers=below))

@@ -12,7 +12,7 @@ from cgflow.db.repositories import consistencygroup, snapshot
 from cgflow.drivers.fault_injection.faulty_driver import Fault, FaultSchedule
 from cgflow.drivers.memory.driver import MemoryDriver
 from cgflow.status import Status
-from tests.functional.caller import Caller, malformed, missing, refused
+from tests.functional.caller import Caller, check_bad_request, check_fault, check_not_found
 from tests.support.world import World
 
 
@@ -134,34 +134,39 @@ def test_what_clients_send_along_is_taken(source: Source) -> None:
 
 def test_exactly_one_source_c1_c2(source: Source) -> None:
     for body in ({"name": "x"}, {"name": "x", "cgsnapshot_id": None, "source_cgid": ""}):
-        assert malformed(source.create(**body), "cgsnapshot_id") == (
+        assert check_bad_request(source.create(**body), "cgsnapshot_id") == (
             "Either 'cgsnapshot_id' or 'source_cgid' must be provided to create consistency group x "
             "from source."
         )
     both = source.create(name="x", cgsnapshot_id="a", source_cgid="b")
-    assert malformed(both, "source_cgid") == (
+    assert check_bad_request(both, "source_cgid") == (
         "Cannot provide both 'cgsnapshot_id' and 'source_cgid' to create consistency group x from source."
     )
 
 
 def test_unknown_sources_c2(source: Source, stranger: Caller) -> None:
     unknown = str(uuid.uuid4())
-    assert missing(source.create(cgsnapshot_id=unknown)) == f"CgSnapshot {unknown} could not be found."
-    assert missing(source.create(source_cgid=unknown)) == f"ConsistencyGroup {unknown} could not be found."
+    assert (
+        check_not_found(source.create(cgsnapshot_id=unknown)) == f"CgSnapshot {unknown} could not be found."
+    )
+    assert (
+        check_not_found(source.create(source_cgid=unknown))
+        == f"ConsistencyGroup {unknown} could not be found."
+    )
     source.caller = stranger
-    missing(source.create(source_cgid=source.group))
+    check_not_found(source.create(source_cgid=source.group))
 
 
 def test_sources_that_hold_nothing_c3_c4_c5(source: Source, faults: FaultSchedule) -> None:
     empty = source.caller.group(source.kinds[0])
-    assert refused(source.create(source_cgid=empty), 400, "badRequest") == (
+    assert check_fault(source.create(source_cgid=empty), 400, "badRequest") == (
         "Invalid ConsistencyGroup: Source CG is empty. No consistency group will be created."
     )
     faults.add_fault(Fault("cut", "final"))
     taken = source.caller.post("/cgsnapshots", {"cgsnapshot": {"consistencygroup_id": source.group}})
     assert source.caller.flow(taken)["state"] == "reverted"
     failed = source.create(cgsnapshot_id=taken.json["cgsnapshot"]["id"])
-    assert refused(failed, 400, "badRequest") == (
+    assert check_fault(failed, 400, "badRequest") == (
         "Invalid CgSnapshot: Originating CGSNAPSHOT status must be one of 'available' values, "
         "but current status is: error."
     )
@@ -175,7 +180,7 @@ def test_a_cgsnapshot_that_lost_copies_is_no_source_c4_c5(source: Source, served
         with served.database.write() as session:
             for id_ in copies:
                 snapshot.REPOSITORY.update_unclaimed(session, id_, **columns)
-        return refused(source.create(cgsnapshot_id=cgsnapshot_id), 400, "badRequest")
+        return check_fault(source.create(cgsnapshot_id=cgsnapshot_id), 400, "badRequest")
 
     assert message(status=Status.ERROR.value).startswith(
         "Invalid snapshot: Originating snapshot status must be one of 'available' values, "
@@ -190,7 +195,7 @@ def test_a_group_without_a_backend_is_no_source_c3(source: Source, served: World
     with served.database.write() as session:
         consistencygroup.REPOSITORY.update_unclaimed(session, source.group, host=None)
     answer = source.create(name="copy", source_cgid=source.group)
-    assert refused(answer, 400, "badRequest") == (
+    assert check_fault(answer, 400, "badRequest") == (
         "Invalid ConsistencyGroup: No host to create consistency group copy."
     )
     with served.database.write() as session:
@@ -202,7 +207,7 @@ def test_group_volumes_and_gigabytes_are_counted_at_once_c6(source: Source) -> N
     source.caller.put(f"/os-quota-sets/{source.caller.project}", {"quota_set": {"volumes": 3}})
     before = source.quota()
     answer = source.create(source_cgid=source.group)
-    assert refused(answer, 413, "overLimit") == "Maximum number of volumes allowed (3) exceeded"
+    assert check_fault(answer, 413, "overLimit") == "Maximum number of volumes allowed (3) exceeded"
     assert source.quota() == before
     source.caller.put(f"/os-quota-sets/{source.caller.project}", {"quota_set": {"volumes": 9}})
     source.caller.done(source.create(source_cgid=source.group))
@@ -249,7 +254,7 @@ def test_a_cgsnapshot_in_use_as_source_stays_and_serves_several_s45_c8(
     assert faults.await_firings(4, 10), "both are at work, side by side"
     first_id = first.json["consistencygroup"]["id"]
     begun = source.caller.get(f"/consistencygroups/{first_id}").json["consistencygroup"]["created_at"]
-    message = refused(source.caller.delete(f"/cgsnapshots/{cgsnapshot_id}"), 409, "conflictingRequest")
+    message = check_fault(source.caller.delete(f"/cgsnapshots/{cgsnapshot_id}"), 409, "conflictingRequest")
     assert f"Cgsnapshot {cgsnapshot_id} is the source of a group that is being created" in message
     faults.clear()
     faults.release_hanging_calls()
@@ -272,7 +277,7 @@ def test_a_group_in_use_as_source_is_busy(source: Source, faults: FaultSchedule)
             f"/consistencygroups/{source.group}/delete", {"consistencygroup": {"force": True}}
         ),
     ):
-        assert making.headers["X-Cgflow-Flow-Id"] in refused(answer, 409, "conflictingRequest")
+        assert making.headers["X-Cgflow-Flow-Id"] in check_fault(answer, 409, "conflictingRequest")
     faults.clear()
     faults.release_hanging_calls()
     source.caller.done(making)

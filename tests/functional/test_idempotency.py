@@ -22,9 +22,9 @@ from cgflow import clock
 from cgflow.db.database import Database
 from cgflow.db.repositories import idempotency
 from cgflow.drivers.memory.driver import MemoryDriver
-from tests.functional.caller import Caller, malformed, missing, refused
+from tests.functional.caller import Caller, check_bad_request, check_fault, check_not_found
 from tests.functional.policy_cases import routes
-from tests.support.postgres import postgres_server
+from tests.support.postgresql_server import postgres_server
 from tests.support.world import World, world
 
 VOLUME = {"volume": {"size": 1, "name": "v"}}
@@ -74,7 +74,7 @@ def test_what_is_made_without_a_flow_is_answered_again(caller: Caller) -> None:
     assert first.status_code == 200
     same(first, caller.post("/types", body, **keyed()))
     # Without the key, the name is taken.
-    refused(caller.post("/types", body), 409, "conflictingRequest")
+    check_fault(caller.post("/types", body), 409, "conflictingRequest")
 
 
 def test_actions_and_deletes_are_answered_again(caller: Caller) -> None:
@@ -105,17 +105,17 @@ def test_the_spacing_of_the_body_makes_no_difference(caller: Caller) -> None:
 def test_a_key_is_good_for_one_request(caller: Caller) -> None:
     caller.done(caller.post("/volumes", VOLUME, **keyed()))
     for path, body in (("/volumes", {"volume": {"size": 2, "name": "v"}}), ("/volumes?x=1", VOLUME)):
-        message = refused(caller.post(path, body, **keyed()), 422, "unprocessableEntity")
+        message = check_fault(caller.post(path, body, **keyed()), 422, "unprocessableEntity")
         assert "use a new key" in message
     group = {"consistencygroup": {"volume_types": caller.type()}}
-    refused(caller.post("/consistencygroups", group, **keyed()), 422, "unprocessableEntity")
+    check_fault(caller.post("/consistencygroups", group, **keyed()), 422, "unprocessableEntity")
     assert len(ids(caller, "flows")) == 1
 
 
 def test_a_refusal_leaves_no_key(caller: Caller) -> None:
     limit = {"quota_set": {"volumes": 0}}
     assert caller.put(f"/os-quota-sets/{caller.project}", limit).status_code == 200
-    refused(caller.post("/volumes", VOLUME, **keyed()), 413, "overLimit")
+    check_fault(caller.post("/volumes", VOLUME, **keyed()), 413, "overLimit")
     caller.put(f"/os-quota-sets/{caller.project}", {"quota_set": {"volumes": 1}})
     answer = caller.post("/volumes", VOLUME, **keyed())
     assert "Idempotency-Replayed" not in answer.headers
@@ -124,7 +124,7 @@ def test_a_refusal_leaves_no_key(caller: Caller) -> None:
 
 @pytest.mark.parametrize("key", ["", "x" * 256, "tab\there", "caf\u00e9"])
 def test_what_cannot_be_a_key_is_refused(caller: Caller, key: str) -> None:
-    malformed(caller.post("/volumes", VOLUME, **keyed(key)), "Idempotency-Key")
+    check_bad_request(caller.post("/volumes", VOLUME, **keyed(key)), "Idempotency-Key")
     assert ids(caller, "volumes") == []
 
 
@@ -160,7 +160,7 @@ def test_a_request_that_is_being_served_is_busy(
             answer = caller.post("/types", body, **keyed())
         finally:
             go_on.set()
-    refused(answer, 409, "conflictingRequest")
+    check_fault(answer, 409, "conflictingRequest")
     assert answer.headers["Retry-After"] == "1"
     same(first.result(), caller.post("/types", body, **keyed()))
 
@@ -173,7 +173,7 @@ def test_a_key_runs_out_after_a_day(caller: Caller, monkeypatch: pytest.MonkeyPa
     same(first, caller.post("/types", body, **keyed()))
     monkeypatch.setattr(clock, "now", lambda: now + timedelta(hours=24, minutes=1))
     # The request is executed again and finds the name taken.
-    refused(caller.post("/types", body, **keyed()), 409, "conflictingRequest")
+    check_fault(caller.post("/types", body, **keyed()), 409, "conflictingRequest")
     body["volume_type"]["name"] += "-2"
     second = caller.post("/types", body, **keyed())
     assert second.status_code == 200
@@ -240,7 +240,7 @@ def test_who_may_not_do_it_any_more_is_refused(caller: Caller, action: str) -> N
         wish = ("DELETE", f"/volumes/{caller.volume()}", None)
     first = member.call(*wish, **keyed())
     caller.done(first)
-    refused(reader.call(*wish, **keyed()), 403, "forbidden")
+    check_fault(reader.call(*wish, **keyed()), 403, "forbidden")
     same(first, member.call(*wish, **keyed()))
 
 
@@ -249,7 +249,7 @@ def test_who_may_not_see_it_any_more_is_refused(caller: Caller) -> None:
     path, name = f"/volumes/{caller.volume()}", {"volume": {"name": "n"}}
     first = caller.put(path, name, **keyed())
     assert "migration_status" in first.json["volume"]
-    message = refused(with_roles(caller, "member").put(path, name, **keyed()), 403, "forbidden")
+    message = check_fault(with_roles(caller, "member").put(path, name, **keyed()), 403, "forbidden")
     assert "volume_extension:volume_" in message
     same(first, caller.put(path, name, **keyed()))
 
@@ -282,7 +282,7 @@ def test_what_belongs_to_another_project_by_now_is_not_found(later_app: Flask) -
     taken = {"accept": {"auth_key": offer["auth_key"]}}
     assert taker.post(f"/os-volume-transfer/{offer['id']}/accept", taken).status_code == 202
     for number, wish in enumerate(wishes):
-        missing(owner.call(*wish, **keyed("made" if number == 0 else f"key {number}")))
+        check_not_found(owner.call(*wish, **keyed("made" if number == 0 else f"key {number}")))
     assert taker.get(f"/volumes/{volume_id}").status_code == 200
 
 
@@ -313,7 +313,7 @@ def test_a_project_has_so_many_kept_answers(
     monkeypatch.setattr(idempotency, "MAX_RESPONSES", 2)
     for number in range(2):
         assert caller.put(path, {"metadata": {"a": str(number)}}, **keyed(str(number))).status_code == 200
-    message = refused(caller.put(path, {"metadata": {"a": "9"}}, **keyed("9")), 413, "overLimit")
+    message = check_fault(caller.put(path, {"metadata": {"a": "9"}}, **keyed("9")), 413, "overLimit")
     assert "without Idempotency-Key" in message
     assert caller.get(path).json == {"metadata": {"a": "1"}}
     # Stored responses are repeated, requests without a key are executed, other projects have their own limit.
@@ -327,7 +327,7 @@ def test_a_project_has_so_large_kept_answers(caller: Caller, monkeypatch: pytest
     monkeypatch.setattr(idempotency, "MAX_TOTAL_SIZE", 20_000)
     large = {"metadata": {f"{number:0>200}": "x" * 200 for number in range(30)}}
     assert caller.put(path, large, **keyed("1")).status_code == 200
-    refused(caller.put(path, large, **keyed("2")), 413, "overLimit")
+    check_fault(caller.put(path, large, **keyed("2")), 413, "overLimit")
 
 
 # Concurrent requests
@@ -357,7 +357,7 @@ def test_a_hundred_repeats_make_one_thing(where: str, tmp_path: Path, request: p
         made = [answer for answer in answers if answer.status_code == 202]
         for answer in answers:
             if answer not in made:
-                refused(answer, 409, "conflictingRequest")
+                check_fault(answer, 409, "conflictingRequest")
                 assert answer.headers["Retry-After"] == "1"
         (first,) = [answer for answer in made if "Idempotency-Replayed" not in answer.headers]
         for answer in (*made, create(0), create(1)):

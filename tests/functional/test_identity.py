@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from flask import Flask
 
-from tests.functional.caller import Caller, malformed, missing, refused
+from tests.functional.caller import Caller, check_bad_request, check_fault, check_not_found
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_the_caller_is_who_the_request_says(
 def test_a_project_in_the_address_that_is_not_the_tokens_is_refused(
     app: Flask, path: str, headers: dict[str, str]
 ) -> None:
-    assert malformed(app.test_client().get(path, headers=headers)) == "Malformed request url"
+    assert check_bad_request(app.test_client().get(path, headers=headers)) == "Malformed request url"
 
 
 @pytest.mark.parametrize("project", ["a b", "ä", "-", "x" * 256, "a%2Fb", "<p>", "a%00b"])
@@ -53,7 +53,7 @@ def test_what_cannot_be_a_project_is_refused(app: Flask, project: str) -> None:
 
 
 def test_what_cannot_be_a_user_is_refused(app: Flask) -> None:
-    malformed(app.test_client().get("/v3/volumes", headers={"X-Auth-Token": "a b"}), "user_id")
+    check_bad_request(app.test_client().get("/v3/volumes", headers={"X-Auth-Token": "a b"}), "user_id")
 
 
 def test_another_projects_things_are_not_found(caller: Caller, stranger: Caller) -> None:
@@ -62,10 +62,10 @@ def test_another_projects_things_are_not_found(caller: Caller, stranger: Caller)
     name = caller.type()
     group_id = caller.group(name)
     for path in (f"/volumes/{volume_id}", f"/consistencygroups/{group_id}"):
-        missing(stranger.get(path))
-    missing(stranger.delete(f"/volumes/{volume_id}"))
-    missing(stranger.post(f"/volumes/{volume_id}/action", {"os-extend": {"new_size": 9}}))
-    missing(stranger.post(f"/consistencygroups/{group_id}/delete"))
+        check_not_found(stranger.get(path))
+    check_not_found(stranger.delete(f"/volumes/{volume_id}"))
+    check_not_found(stranger.post(f"/volumes/{volume_id}/action", {"os-extend": {"new_size": 9}}))
+    check_not_found(stranger.post(f"/consistencygroups/{group_id}/delete"))
     assert stranger.get("/volumes").json == {"volumes": []}
 
 
@@ -84,7 +84,7 @@ def test_what_an_administrator_does_to_anothers_thing_is_the_owners(caller: Call
     volume_id = caller.volume()
     other = Caller(caller._client, user="root")
     asked = {"os-extend": {"new_size": 3}}
-    missing(other.post(f"/volumes/{volume_id}/action", asked))
+    check_not_found(other.post(f"/volumes/{volume_id}/action", asked))
     flow = caller.flow(other.post(f"/volumes/{volume_id}/action?all_tenants=1", asked))
     assert (flow["state"], flow["project_id"], flow["user_id"]) == ("success", caller.project, "root")
     used = caller.get(f"/os-quota-sets/{caller.project}?usage=True").json["quota_set"]["gigabytes"]
@@ -96,7 +96,7 @@ def test_what_is_made_is_made_in_ones_own_project(caller: Caller) -> None:
     group_id = caller.group(caller.type())
     other = Caller(caller._client)
     body = {"cgsnapshot": {"consistencygroup_id": group_id}}
-    missing(other.post("/cgsnapshots?all_tenants=1", body))
+    check_not_found(other.post("/cgsnapshots?all_tenants=1", body))
 
 
 def test_a_members_wish_to_see_all_projects_is_ignored(caller: Caller, stranger: Caller) -> None:
@@ -106,7 +106,7 @@ def test_a_members_wish_to_see_all_projects_is_ignored(caller: Caller, stranger:
 
 def test_a_wish_that_is_neither_yes_nor_no_is_refused(caller: Caller, stranger: Caller) -> None:
     for somebody in (caller, stranger):
-        malformed(somebody.get("/volumes?all_tenants=what"), "all_tenants")
+        check_bad_request(somebody.get("/volumes?all_tenants=what"), "all_tenants")
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_a_wish_that_is_neither_yes_nor_no_is_refused(caller: Caller, stranger: 
 def test_what_administrators_do_is_forbidden_to_members(
     member: Caller, method: str, path: str, body: object
 ) -> None:
-    message = refused(member.call(method, path, body), 403, "forbidden")
+    message = check_fault(member.call(method, path, body), 403, "forbidden")
     assert message.startswith("Policy doesn't allow ")
 
 

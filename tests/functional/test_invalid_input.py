@@ -21,9 +21,9 @@ from api.app import create_app
 from api.json_body import MAX_BYTES
 from cgflow.db.models import Base
 from tests.functional.caller import Caller
-from tests.functional.test_malformed import BROKEN
-from tests.support import operations
-from tests.support.operations import Operation
+from tests.functional.test_malformed_bodies import BROKEN
+from tests.support import openapi_operations
+from tests.support.openapi_operations import Operation
 from tests.support.world import World
 
 NEWEST = (3, 71)
@@ -87,7 +87,9 @@ class Judge:
         self.refused = 0
         self._look()
 
-    def ask(self, method: str, path: str, what: object, *, named: operations.Path = (), **more: Any) -> None:
+    def ask(
+        self, method: str, path: str, what: object, *, named: openapi_operations.Path = (), **more: Any
+    ) -> None:
         """Send one request, and check its response and every table.
 
         A refusal as malformed must name the field, or an element of ``named``.
@@ -125,7 +127,7 @@ class Judge:
             self.wrong.append(f"{case}: refused with {answer.status_code}, and changed {changed}")
         self._look()
 
-    def _check_named(self, case: str, answer: TestResponse, named: operations.Path) -> None:
+    def _check_named(self, case: str, answer: TestResponse, named: openapi_operations.Path) -> None:
         fault = next(iter(answer.json.values())) if answer.is_json else {}
         if answer.status_code != 400 or fault.get("cgflow:code") != "invalid_input" or not named:
             return
@@ -182,12 +184,12 @@ def at(operation: Operation, ids: dict[str, dict[str, str]]) -> str:
 def test_every_field_with_every_kind_of_value(
     app: Flask, judge: Judge, ids: dict[str, dict[str, str]]
 ) -> None:
-    for operation in operations.of(app):
+    for operation in openapi_operations.documented_operations(app):
         if operation.body is None:
             continue
-        for place in operations.places(operation.body):
+        for place in openapi_operations.value_paths(operation.body):
             for value in ODD:
-                body = operations.put(operation.body, place, value)
+                body = openapi_operations.replace_value(operation.body, place, value)
                 judge.ask(operation.method, at(operation, ids), body, body=body)
                 # The value is also sent alone: the other fields of the example may have been refused first.
                 for key in reversed(place):
@@ -201,7 +203,7 @@ def test_every_body_with_every_kind_of_damage(
     app: Flask, judge: Judge, ids: dict[str, dict[str, str]]
 ) -> None:
     damaged = [*BROKEN, ("2 MB", b'{"x": "' + b"x" * 2 * MAX_BYTES + b'"}')]
-    for operation in operations.of(app):
+    for operation in openapi_operations.documented_operations(app):
         if operation.body is not None:
             for case, raw in damaged:
                 more = {"data": raw, "content_type": "application/json"}
@@ -211,7 +213,7 @@ def test_every_body_with_every_kind_of_damage(
 
 
 def test_every_id_that_is_none(app: Flask, judge: Judge) -> None:
-    for operation in operations.of(app):
+    for operation in openapi_operations.documented_operations(app):
         for name in operation.ids:
             for id in NO_IDS:
                 path = operation.path.replace("{" + name + "}", quote(id, safe="%"))
@@ -225,7 +227,7 @@ def test_every_id_that_is_none(app: Flask, judge: Judge) -> None:
 def test_every_query_with_every_kind_of_value(
     app: Flask, judge: Judge, ids: dict[str, dict[str, str]]
 ) -> None:
-    for operation in operations.of(app):
+    for operation in openapi_operations.documented_operations(app):
         for name in operation.queries:
             for value in NO_QUERIES:
                 asked = {"query_string": {name: value}, "body": operation.body}

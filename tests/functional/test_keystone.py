@@ -14,8 +14,8 @@ from api.app import create_app
 from api.auth.keystone import Keystone as Strategy
 from cgflow import config
 from cgflow.drivers.memory.driver import MemoryDriver
-from tests.functional.caller import missing, refused
-from tests.support.keystone import Keystone, keystone
+from tests.functional.caller import check_fault, check_not_found
+from tests.support.keystone_server import Keystone, keystone
 from tests.support.world import world
 
 pytestmark = pytest.mark.real
@@ -100,7 +100,7 @@ def test_an_administrator_and_an_auditor_reach_what_they_know_the_id_of(
     for role, status in (("admin", 200), ("auditor", 200), ("member", 404), ("reader", 404)):
         assert get(client, path, people.tokens[role]).status_code == status
     assert client.delete(path, headers={"X-Auth-Token": people.tokens["auditor"]}).status_code == 403
-    missing(client.delete(path, headers={"X-Auth-Token": people.tokens["member"]}))
+    check_not_found(client.delete(path, headers={"X-Auth-Token": people.tokens["member"]}))
     listed = get(client, "/v3/volumes", people.tokens["admin"]).json["volumes"]
     assert path.split("/")[-1] not in {each["id"] for each in listed}
     everything = get(client, "/v3/volumes?all_tenants=1", people.tokens["auditor"]).json["volumes"]
@@ -108,7 +108,7 @@ def test_an_administrator_and_an_auditor_reach_what_they_know_the_id_of(
 
 
 def unknown(answer: TestResponse, people: People) -> None:
-    refused(answer, 401, "error")
+    check_fault(answer, 401, "error")
     assert answer.json["error"]["title"] == "Unauthorized"
     assert answer.headers["WWW-Authenticate"] == f'Keystone uri="{people.identity.url}"'
 
@@ -123,7 +123,7 @@ def test_no_token_a_wrong_one_and_one_that_is_over(client: FlaskClient, people: 
 
 def test_another_projects_token_does_not_fit_the_address(client: FlaskClient, people: People) -> None:
     answer = get(client, f"/v3/{people.project_id}/volumes", people.stranger)
-    assert refused(answer, 400, "badRequest") == "Malformed request url"
+    assert check_fault(answer, 400, "badRequest") == "Malformed request url"
 
 
 def test_headers_do_not_make_anybody_somebody_else(client: FlaskClient, people: People) -> None:
@@ -137,9 +137,9 @@ def test_headers_do_not_make_anybody_somebody_else(client: FlaskClient, people: 
     }
     unknown(get(client, "/v3/volumes", **forged), people)
     pools = get(client, "/v3/scheduler-stats/get_pools", people.tokens["member"], **forged)
-    refused(pools, 403, "forbidden")
+    check_fault(pools, 403, "forbidden")
     answer = get(client, f"/v3/{people.other_id}/volumes", people.tokens["member"], **forged)
-    assert refused(answer, 400, "badRequest") == "Malformed request url"
+    assert check_fault(answer, 400, "badRequest") == "Malformed request url"
 
 
 def test_a_service_speaks_for_a_user_whose_token_is_just_over(client: FlaskClient, people: People) -> None:
@@ -174,6 +174,6 @@ def test_an_identity_service_that_is_away(people: People, client: FlaskClient, t
     path.write_text(text + "http_request_max_retries = 0\n")
     with world(tmp_path, MemoryDriver()) as served:
         away = create_app(served.runtime, strategy=Strategy(config.load_config([path]))).test_client()
-        message = refused(get(away, "/v3/volumes", people.tokens["member"]), 503, "serviceUnavailable")
+        message = check_fault(get(away, "/v3/volumes", people.tokens["member"]), 503, "serviceUnavailable")
         assert "identity service" in message
         assert get(away, "/v3/", people.tokens["member"]).status_code == 200

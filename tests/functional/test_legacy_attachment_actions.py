@@ -8,7 +8,7 @@ import pytest
 
 from cgflow.drivers.fault_injection.faulty_driver import Fault, FaultSchedule
 from flows.driver_calls import BUSY_PAUSES_S
-from tests.functional.caller import Caller, missing, refused
+from tests.functional.caller import Caller, check_fault, check_not_found
 from tests.functional.volume_actions import act, act_and_read, read_volume
 
 SERVER = str(uuid.uuid4())
@@ -57,7 +57,7 @@ def test_who_comes_second_is_refused(caller: Caller) -> None:
         ("os-reserve", None),
         ("os-attach", {"mountpoint": "/dev/vdb", "instance_uuid": str(uuid.uuid4())}),
     ):
-        message = refused(act(caller, volume_id, action, details), 400, "badRequest")
+        message = check_fault(act(caller, volume_id, action, details), 400, "badRequest")
         assert message.endswith("status must be available to reserve, but the status is in-use.")
     assert len(read_volume(caller, volume_id)["attachments"]) == 1
     # Repeating the request with the same user changes nothing.
@@ -80,7 +80,7 @@ def test_a_server_that_moves_is_attached_twice_for_a_while(caller: Caller) -> No
             {"mountpoint": "/dev/vdb", "instance_uuid": SERVER, "host_name": host},
         )
     old, new = (one["attachment_id"] for one in read_volume(caller, volume_id)["attachments"])
-    assert "More than one attachment" in refused(act(caller, volume_id, "os-detach"), 400, "badRequest")
+    assert "More than one attachment" in check_fault(act(caller, volume_id, "os-detach"), 400, "badRequest")
     volume = act_and_read(caller, volume_id, "os-detach", {"attachment_id": old})
     assert (volume["status"], len(volume["attachments"])) == ("in-use", 1)
     assert act_and_read(caller, volume_id, "os-detach", {"attachment_id": new})["status"] == "available"
@@ -89,11 +89,11 @@ def test_a_server_that_moves_is_attached_twice_for_a_while(caller: Caller) -> No
 def test_what_is_not_attached_cannot_be_detached(caller: Caller) -> None:
     volume_id = caller.volume()
     begun = act(caller, volume_id, "os-begin_detaching")
-    assert "Unable to detach volume" in refused(begun, 400, "badRequest")
+    assert "Unable to detach volume" in check_fault(begun, 400, "badRequest")
     assert act_and_read(caller, volume_id, "os-detach")["status"] == "available"
     act_and_read(caller, volume_id, "os-attach", {"mountpoint": "/dev/vdb", "host_name": "h"})
     stranger = {"attachment_id": str(uuid.uuid4())}
-    refused(act(caller, volume_id, "os-detach", stranger), 409, "conflictingRequest")
+    check_fault(act(caller, volume_id, "os-detach", stranger), 409, "conflictingRequest")
     assert read_volume(caller, volume_id)["status"] == "in-use"
 
 
@@ -102,7 +102,7 @@ def test_an_administrator_detaches_by_force(caller: Caller, member: Caller) -> N
     act_and_read(caller, volume_id, "os-attach", {"mountpoint": "/dev/vdb", "host_name": "h"})
     attachment_id = read_volume(caller, volume_id)["attachments"][0]["attachment_id"]
     details = {"attachment_id": attachment_id, "connector": None}
-    assert refused(act(member, volume_id, "os-force_detach", details), 403, "forbidden").startswith(
+    assert check_fault(act(member, volume_id, "os-force_detach", details), 403, "forbidden").startswith(
         "Policy doesn't allow volume_extension:volume_admin_actions:force_detach"
     )
     volume = act_and_read(caller, volume_id, "os-force_detach", details)
@@ -126,7 +126,7 @@ def test_an_administrator_detaches_by_force(caller: Caller, member: Caller) -> N
 )
 def test_targets_that_are_none(caller: Caller, details: object) -> None:
     volume_id = caller.volume()
-    refused(act(caller, volume_id, "os-attach", details), 400, "badRequest")
+    check_fault(act(caller, volume_id, "os-attach", details), 400, "badRequest")
     assert read_volume(caller, volume_id)["status"] == "available"
 
 
@@ -137,7 +137,7 @@ def test_what_is_attached_stays_as_it_is(caller: Caller) -> None:
         caller.delete(f"/volumes/{volume_id}"),
         act(caller, volume_id, "os-extend", {"new_size": 2}),
     ):
-        assert "current status is: in-use" in refused(answer, 400, "badRequest")
+        assert "current status is: in-use" in check_fault(answer, 400, "badRequest")
 
 
 def test_a_volume_that_a_flow_holds_is_not_attached(caller: Caller, faults: FaultSchedule) -> None:
@@ -151,7 +151,7 @@ def test_a_volume_that_a_flow_holds_is_not_attached(caller: Caller, faults: Faul
         ("os-attach", {"mountpoint": "/dev/vdb", "host_name": "h"}),
         ("os-force_detach", None),
     ):
-        assert flow_id in refused(act(caller, volume_id, action, details), 409, "conflictingRequest")
+        assert flow_id in check_fault(act(caller, volume_id, action, details), 409, "conflictingRequest")
     faults.release_hanging_calls()
     caller.done(answer)
     assert read_volume(caller, volume_id)["attachments"] == []
@@ -176,8 +176,8 @@ def test_a_volume_in_use_that_does_not_grow_stays_in_use(
 def test_another_projects_volume_is_not_found(caller: Caller, stranger: Caller) -> None:
     volume_id = caller.volume()
     for action in ("os-reserve", "os-unreserve", "os-detach", "os-begin_detaching", "os-roll_detaching"):
-        missing(act(stranger, volume_id, action))
-    missing(act(stranger, volume_id, "os-attach", {"mountpoint": "/dev/vdb", "host_name": "h"}))
+        check_not_found(act(stranger, volume_id, action))
+    check_not_found(act(stranger, volume_id, "os-attach", {"mountpoint": "/dev/vdb", "host_name": "h"}))
 
 
 def test_an_attached_member_blocks_the_end_of_its_group_and_not_a_cgsnapshot(caller: Caller) -> None:
@@ -189,7 +189,7 @@ def test_an_attached_member_blocks_the_end_of_its_group_and_not_a_cgsnapshot(cal
     for action in ("os-reserve", "os-attach"):
         where = {"host_name": "h", "mountpoint": "/dev/vdb"}
         act_and_read(caller, volume_id, action, where if action == "os-attach" else None)
-        message = refused(caller.post(f"/consistencygroups/{group_id}/delete", force), 400, "badRequest")
+        message = check_fault(caller.post(f"/consistencygroups/{group_id}/delete", force), 400, "badRequest")
         assert message.endswith(f"Volume in consistency group {group_id} is attached. Need to detach first.")
     cgsnapshot_id = caller.cgsnapshot(group_id)
     assert read_volume(caller, volume_id)["status"] == "in-use"

@@ -9,7 +9,7 @@ from flask import Flask
 
 from api.app import create_app
 from cgflow.config import Settings
-from tests.functional.caller import Caller, malformed, missing
+from tests.functional.caller import Caller, check_bad_request, check_not_found
 from tests.support.world import World
 
 LISTS = [
@@ -121,13 +121,13 @@ def test_the_service_caps_a_page(owner: Caller, served: World) -> None:
     ],
 )
 def test_numbers_that_are_none(caller: Caller, path: str, name: str, value: str, text: str) -> None:
-    assert malformed(caller.get(path, query_string={name: value}), name) == text.format(name)
+    assert check_bad_request(caller.get(path, query_string={name: value}), name) == text.format(name)
 
 
 @pytest.mark.parametrize("path", LISTS)
 @pytest.mark.parametrize("value", ["9" * 30, "9" * 5000])
 def test_numbers_beyond_all_bounds(caller: Caller, path: str, value: str) -> None:
-    told = malformed(caller.get(path, query_string={"offset": value}), "offset")
+    told = check_bad_request(caller.get(path, query_string={"offset": value}), "offset")
     assert told == "offset param must be at most 2147483647"
     # No page is that long, so such a limit requests the longest page.
     assert caller.get(path, query_string={"limit": value}).status_code == 200
@@ -149,14 +149,14 @@ def test_numbers_beyond_all_bounds(caller: Caller, path: str, value: str) -> Non
     ],
 )
 def test_orders_that_are_none(caller: Caller, path: str, query: str, field: str) -> None:
-    malformed(caller.get(f"{path}?{query}"), field)
+    check_bad_request(caller.get(f"{path}?{query}"), field)
 
 
 @pytest.mark.parametrize("path", LISTS)
 def test_a_marker_that_is_not_there(caller: Caller, path: str) -> None:
-    assert "nothing" in missing(caller.get(f"{path}?marker=nothing"))
+    assert "nothing" in check_not_found(caller.get(f"{path}?marker=nothing"))
 
 
 @pytest.mark.parametrize("path", LISTS)
 def test_a_nul_in_a_question(caller: Caller, path: str) -> None:
-    malformed(caller.get(f"{path}?marker=%00"), "marker")
+    check_bad_request(caller.get(f"{path}?marker=%00"), "marker")

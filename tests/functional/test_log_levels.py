@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.functional.caller import Caller, malformed, refused
+from tests.functional.caller import Caller, check_bad_request, check_fault
 from tests.support.world import HOST
 
 NAME = "kettle.lid"
@@ -77,18 +77,18 @@ def test_what_is_meant_for_a_part_that_is_not_there_changes_nothing(
     wish = {"level": "DEBUG", "prefix": NAME}
     assert admin.put("/os-services/set-log", wish | {"binary": "cinder-backup"}).status_code == 202
     for field, value in (("server", "elsewhere"), ("binary", "nova-compute")):
-        message = malformed(admin.put("/os-services/set-log", wish | {field: value}), field)
+        message = check_bad_request(admin.put("/os-services/set-log", wish | {field: value}), field)
         assert value in message
-        malformed(admin.put("/os-services/get-log", {field: value}), field)
+        check_bad_request(admin.put("/os-services/get-log", {field: value}), field)
     assert logger.level == logging.NOTSET
 
 
 @pytest.mark.parametrize("level", ["CRITICAL", "", "loud", 10, None])
 def test_levels_that_are_none(admin: Caller, level: object) -> None:
-    assert "level" in malformed(admin.put("/os-services/set-log", {"level": level}), "level")
+    assert "level" in check_bad_request(admin.put("/os-services/set-log", {"level": level}), "level")
 
 
 def test_they_are_for_administrators(caller: Caller) -> None:
     member = caller.as_member().at(32)
-    refused(member.put("/os-services/set-log", {"level": "DEBUG"}), 403, "forbidden")
-    refused(member.put("/os-services/get-log", {}), 403, "forbidden")
+    check_fault(member.put("/os-services/set-log", {"level": "DEBUG"}), 403, "forbidden")
+    check_fault(member.put("/os-services/get-log", {}), 403, "forbidden")

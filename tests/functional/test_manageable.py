@@ -9,7 +9,7 @@ import pytest
 
 from cgflow.drivers.contract import GroupSnapshots, SnapshotSpec, VolumeSpec
 from cgflow.drivers.fault_injection.faulty_driver import Fault, FaultSchedule
-from tests.functional.caller import Caller, malformed, missing, refused
+from tests.functional.caller import Caller, check_bad_request, check_fault, check_not_found
 from tests.support.world import HOST, World
 
 AT = f"?host={HOST}%23memory"
@@ -75,9 +75,9 @@ def test_lists_are_ordered_and_cut(admin: Caller, strangers: list[str]) -> None:
     assert ids(admin, f"{path}&sort_key=reference&sort_dir=desc") == names[::-1]
     assert ids(admin, f"{path}&limit=1") == ids(admin, f"{path}&limit=1&offset=0") == names[:1]
     assert ids(admin, f"{path}&offset=1") == ids(admin, f"{path}&marker={names[0]}") == names[1:]
-    malformed(admin.get(f"{path}&marker=gone"), "marker")
+    check_bad_request(admin.get(f"{path}&marker=gone"), "marker")
     for query, field in (("sort=colour", "sort"), ("sort_dir=up", "sort_dir"), ("limit=x", "limit")):
-        malformed(admin.get(f"{path}&{query}"), field)
+        check_bad_request(admin.get(f"{path}&{query}"), field)
 
 
 def test_what_an_operation_is_at_work_on_is_not_listed(
@@ -98,17 +98,19 @@ def test_what_an_operation_is_at_work_on_is_not_listed(
 def test_nothing_is_taken_over(admin: Caller, served: World, strangers: list[str]) -> None:
     alone, _, copy = strangers
     wish = {"volume": {"host": HOST, "ref": {"source-id": alone}, "name": "n", "bootable": False}}
-    refused(admin.post("/manageable_volumes", wish), 400, "badRequest")
+    check_fault(admin.post("/manageable_volumes", wish), 400, "badRequest")
     volume_id = admin.volume()
     wish = {"snapshot": {"volume_id": volume_id, "ref": {"source-id": copy}, "name": "n"}}
-    refused(admin.post("/manageable_snapshots", wish), 400, "badRequest")
+    check_fault(admin.post("/manageable_snapshots", wish), 400, "badRequest")
     assert {alone, copy} <= served.driver.inventory().volumes | served.driver.inventory().snapshots
     assert admin.get("/snapshots").json["snapshots"] == []
 
 
 def test_unknown_ones(admin: Caller) -> None:
-    missing(admin.get("/manageable_volumes?host=nowhere@nothing"))
-    malformed(admin.get("/manageable_volumes"), "host")
-    malformed(admin.post("/manageable_volumes", {"volume": {"host": "nowhere@nothing", "ref": {}}}), "host")
-    malformed(admin.post("/manageable_volumes", {"volume": {"ref": {}}}), "host")
-    missing(admin.post("/manageable_snapshots", {"snapshot": {"volume_id": "none", "ref": {}}}))
+    check_not_found(admin.get("/manageable_volumes?host=nowhere@nothing"))
+    check_bad_request(admin.get("/manageable_volumes"), "host")
+    check_bad_request(
+        admin.post("/manageable_volumes", {"volume": {"host": "nowhere@nothing", "ref": {}}}), "host"
+    )
+    check_bad_request(admin.post("/manageable_volumes", {"volume": {"ref": {}}}), "host")
+    check_not_found(admin.post("/manageable_snapshots", {"snapshot": {"volume_id": "none", "ref": {}}}))

@@ -12,7 +12,7 @@ from cgflow import clock
 from cgflow.db.repositories import message as messages
 from cgflow.drivers.fault_injection.faulty_driver import Fault, FaultSchedule
 from cgflow.engine import conductor
-from tests.functional.caller import Caller, missing
+from tests.functional.caller import Caller, check_not_found
 from tests.support.world import World
 
 
@@ -49,8 +49,8 @@ def test_a_failed_creation_is_told(modern: Caller, faults: FaultSchedule) -> Non
     assert modern.get(path).json == {"message": message}
     deleted = modern.delete(path)
     assert (deleted.status_code, deleted.data) == (204, b"")
-    assert missing(modern.get(path)) == f"Message {message['id']} could not be found."
-    missing(modern.delete(path))
+    assert check_not_found(modern.get(path)) == f"Message {message['id']} could not be found."
+    check_not_found(modern.delete(path))
     assert told(modern) == []
 
 
@@ -125,10 +125,10 @@ def test_lists_of_messages(modern: Caller, stranger: Caller, faults: FaultSchedu
     other = stranger.at(71)
     assert told(other) == []
     path = f"/messages/{everything[0]['id']}"
-    missing(other.get(path))
-    missing(other.delete(path))
-    missing(modern.get(f"/messages/{uuid.uuid4()}"))
-    missing(modern.at(2).get("/messages"))
+    check_not_found(other.get(path))
+    check_not_found(other.delete(path))
+    check_not_found(modern.get(f"/messages/{uuid.uuid4()}"))
+    check_not_found(modern.at(2).get("/messages"))
 
 
 def test_they_are_kept_for_thirty_days(modern: Caller, faults: FaultSchedule, served: World) -> None:

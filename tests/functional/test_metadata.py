@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.functional.caller import Caller, malformed, missing, refused
+from tests.functional.caller import Caller, check_bad_request, check_fault, check_not_found
 from tests.functional.volume_actions import act, act_and_read, read_volume
 
 
@@ -41,21 +41,23 @@ def test_all_of_it(caller: Caller, path: str, noun: str) -> None:
 
 def test_one_key(caller: Caller, path: str, noun: str) -> None:
     where = f"{path}/metadata/a key"
-    assert missing(caller.get(where)).endswith("has no metadata with key a key.")
+    assert check_not_found(caller.get(where)).endswith("has no metadata with key a key.")
     assert caller.put(where, {"meta": {"a key": "1"}}).json == {"meta": {"a key": "1"}}
     assert caller.get(where).json == {"meta": {"a key": "1"}}
-    malformed(caller.put(where, {"meta": {"other": "1"}}), "meta")
-    malformed(caller.put(where, {"meta": {"a key": "1", "b": "2"}}), "meta")
+    check_bad_request(caller.put(where, {"meta": {"other": "1"}}), "meta")
+    check_bad_request(caller.put(where, {"meta": {"a key": "1", "b": "2"}}), "meta")
     deleted = caller.delete(where)
     assert (deleted.status_code, deleted.data) == (200, b"")
-    missing(caller.delete(where))
+    check_not_found(caller.delete(where))
 
 
 def test_too_many_keys(caller: Caller, path: str) -> None:
     where = f"{path}/metadata"
     caller.put(where, {"metadata": {str(number): "v" for number in range(128)}})
-    assert "at most 128" in malformed(caller.post(where, {"metadata": {"one": "more"}}), "metadata")
-    assert "at most 128" in malformed(caller.put(f"{where}/one", {"meta": {"one": "more"}}), "metadata")
+    assert "at most 128" in check_bad_request(caller.post(where, {"metadata": {"one": "more"}}), "metadata")
+    assert "at most 128" in check_bad_request(
+        caller.put(f"{where}/one", {"meta": {"one": "more"}}), "metadata"
+    )
     assert len(caller.get(where).json["metadata"]) == 128
 
 
@@ -64,18 +66,18 @@ def test_too_many_keys(caller: Caller, path: str) -> None:
 )
 def test_metadata_that_is_none(caller: Caller, path: str, pairs: object) -> None:
     for method in ("POST", "PUT"):
-        malformed(caller.call(method, f"{path}/metadata", {"metadata": pairs}), "metadata")
-    malformed(caller.put(f"{path}/metadata/k", {"meta": pairs}), "meta")
+        check_bad_request(caller.call(method, f"{path}/metadata", {"metadata": pairs}), "metadata")
+    check_bad_request(caller.put(f"{path}/metadata/k", {"meta": pairs}), "meta")
 
 
 def test_of_what_is_not_there(stranger: Caller, path: str, noun: str) -> None:
     unknown = f"/{noun}/{uuid.uuid4()}"
     for where in (path, unknown):
         for method, body in (("GET", None), ("POST", {"metadata": {}}), ("PUT", {"metadata": {}})):
-            missing(stranger.call(method, f"{where}/metadata", body))
+            check_not_found(stranger.call(method, f"{where}/metadata", body))
         for method, body in (("GET", None), ("PUT", {"meta": {"k": "v"}}), ("DELETE", None)):
-            missing(stranger.call(method, f"{where}/metadata/k", body))
-        missing(stranger.put(where, {noun[:-1]: {"name": "mine"}}))
+            check_not_found(stranger.call(method, f"{where}/metadata/k", body))
+        check_not_found(stranger.put(where, {noun[:-1]: {"name": "mine"}}))
 
 
 def test_lists_by_metadata(caller: Caller, path: str, noun: str) -> None:
@@ -102,7 +104,7 @@ def test_lists_by_metadata(caller: Caller, path: str, noun: str) -> None:
         "(" * 900,
         "9" * 9000,
     ):
-        malformed(caller.at(22).get(f"/{noun}", query_string={"metadata": nonsense}), "metadata")
+        check_bad_request(caller.at(22).get(f"/{noun}", query_string={"metadata": nonsense}), "metadata")
 
 
 def test_names(caller: Caller, path: str, noun: str) -> None:
@@ -122,7 +124,7 @@ def test_names(caller: Caller, path: str, noun: str) -> None:
     assert (older["name"], older["description"]) == ("older", None)
     for nothing in ({}, {"colour": "red"}, {"name": 1}, {"name": "x" * 256}, {"description": ["x"]}):
         # Below 3.53, volumes accept a change of nothing.
-        refused(caller.at(53).put(path, {root: nothing}), 400, "badRequest")
+        check_fault(caller.at(53).put(path, {root: nothing}), 400, "badRequest")
     assert caller.get(path).json[root]["name"] == "older"
 
 
@@ -130,7 +132,7 @@ def test_a_volumes_metadata_stays_unless_it_is_given(caller: Caller) -> None:
     volume_id = caller.volume(metadata={"a": "b"})
     where = f"/volumes/{volume_id}"
     assert caller.put(where, {"volume": {"name": "n"}}).json["volume"]["metadata"] == {"a": "b"}
-    malformed(caller.put(where, {"volume": {"name": "n", "metadata": None}}), "metadata")
+    check_bad_request(caller.put(where, {"volume": {"name": "n", "metadata": None}}), "metadata")
     assert caller.put(where, {"volume": {"metadata": {"c": "d"}}}).json["volume"]["metadata"] == {"c": "d"}
 
 
@@ -141,7 +143,7 @@ def test_a_snapshot_is_made_with_metadata(caller: Caller) -> None:
     snapshot_id = caller.done(made)
     assert caller.get(f"/snapshots/{snapshot_id}/metadata").json == {"metadata": {"a": "b"}}
     for nonsense in ("x", {"k": 1}, {"": "v"}):
-        refused(caller.post("/snapshots", {"snapshot": body | {"metadata": nonsense}}), 400, "badRequest")
+        check_fault(caller.post("/snapshots", {"snapshot": body | {"metadata": nonsense}}), 400, "badRequest")
 
 
 def test_bootable(caller: Caller) -> None:
@@ -151,7 +153,7 @@ def test_bootable(caller: Caller) -> None:
         assert (answer.status_code, answer.data) == (200, b"")
         assert read_volume(caller, volume_id)["bootable"] == str(flag).lower()
     for flag in (None, 1, "maybe"):
-        refused(act(caller, volume_id, "os-set_bootable", {"bootable": flag}), 400, "badRequest")
+        check_fault(act(caller, volume_id, "os-set_bootable", {"bootable": flag}), 400, "badRequest")
 
 
 def test_read_only(caller: Caller) -> None:
@@ -167,12 +169,12 @@ def test_read_only(caller: Caller) -> None:
         "readonly": "True"
     }
     assert mode() == "ro"
-    message = refused(
+    message = check_fault(
         act(caller, volume_id, "os-attach", {"mountpoint": "/dev/vdb", "host_name": "h"}), 400, "badRequest"
     )
     assert message == f"Invalid volume: Invalid attaching mode 'rw' for volume {volume_id}: it is read-only."
     act_and_read(caller, volume_id, "os-attach", {"mountpoint": "/dev/vdb", "host_name": "h", "mode": "ro"})
-    message = refused(
+    message = check_fault(
         act(caller, volume_id, "os-update_readonly_flag", {"readonly": False}), 400, "badRequest"
     )
     assert "status must be available to update readonly flag" in message
@@ -190,7 +192,7 @@ def test_image_metadata_has_a_size(caller: Caller) -> None:
         return act(caller, volume_id, "os-set_image_metadata", {"metadata": {key: "x" * 65_000}})
 
     assert [put(key).status_code for key in ("first", "second", "first")] == [200, 200, 200]
-    assert "195016 characters, at most 131072" in malformed(put("third"), "metadata")
+    assert "195016 characters, at most 131072" in check_bad_request(put("third"), "metadata")
     act(caller, volume_id, "os-unset_image_metadata", {"key": "first"})
     assert put("third").status_code == 200
 
@@ -204,7 +206,7 @@ def test_image_metadata(caller: Caller) -> None:
         assert answer.status_code == 200, answer.text
         return answer.json if answer.data else None
 
-    missing(act(caller, volume_id, "os-show_image_metadata", None))
+    check_not_found(act(caller, volume_id, "os-show_image_metadata", None))
     assert image("set", {"metadata": {"image_id": "i", "os": "linux"}}) == {
         "metadata": {"image_id": "i", "os": "linux"}
     }
@@ -212,9 +214,9 @@ def test_image_metadata(caller: Caller) -> None:
     assert read_volume(caller, volume_id)["volume_image_metadata"] == {"image_id": "i", "os": "bsd"}
     assert image("unset", {"key": "os"}) is None
     assert image("show", {}) == {"metadata": {"image_id": "i"}}
-    missing(act(caller, volume_id, "os-unset_image_metadata", {"key": "os"}))
+    check_not_found(act(caller, volume_id, "os-unset_image_metadata", {"key": "os"}))
     for nonsense in ({}, {"metadata": {"k": 1}}, {"metadata": "x"}):
-        refused(act(caller, volume_id, "os-set_image_metadata", nonsense), 400, "badRequest")
+        check_fault(act(caller, volume_id, "os-set_image_metadata", nonsense), 400, "badRequest")
 
 
 def test_notes_on_another_projects_volume(caller: Caller, stranger: Caller) -> None:
@@ -226,4 +228,4 @@ def test_notes_on_another_projects_volume(caller: Caller, stranger: Caller) -> N
         ("os-unset_image_metadata", {"key": "k"}),
         ("os-show_image_metadata", None),
     ):
-        missing(act(stranger, volume_id, action, details))
+        check_not_found(act(stranger, volume_id, action, details))

@@ -14,7 +14,7 @@ from api import versions
 from api.app import create_app
 from api.blueprint import Blueprint
 from api.schemas.fields import Since, Text
-from tests.functional.caller import Caller, malformed, missing, refused
+from tests.functional.caller import Caller, check_bad_request, check_fault, check_not_found
 from tests.support.world import World
 
 
@@ -74,7 +74,7 @@ def test_the_raised_maximum_is_advertised_and_is_what_latest_means(app: Flask, c
     answer = caller.get("/kettles", **at("latest"))
     assert answer.headers["OpenStack-API-Version"] == "volume 3.7, cgflow 1.0"
     for asked in ("3.8", "2.9", "4.0"):
-        assert refused(caller.get("/kettles", **at(asked)), 406, "computeFault") == (
+        assert check_fault(caller.get("/kettles", **at(asked)), 406, "computeFault") == (
             f"Version {asked} is not supported by the API. Minimum is 3.0 and maximum is 3.7."
         )
 
@@ -97,9 +97,9 @@ def test_a_request_without_a_version_is_one_of_the_minimum(caller: Caller) -> No
 
 
 def test_a_method_is_not_there_below_its_microversion_whatever_else_is_wrong(caller: Caller) -> None:
-    missing(caller.post("/kettles", {"litres": "x"}, **at("3.5")))
-    missing(caller.post("/kettles", data="<x/>", headers={"Content-Type": "application/xml"}))
-    malformed(caller.post("/kettles", {"litres": "x"}, **at("3.6")), "litres")
+    check_not_found(caller.post("/kettles", {"litres": "x"}, **at("3.5")))
+    check_not_found(caller.post("/kettles", data="<x/>", headers={"Content-Type": "application/xml"}))
+    check_bad_request(caller.post("/kettles", {"litres": "x"}, **at("3.6")), "litres")
     assert caller.post("/kettles", {"litres": 1}, **at("3.6")).status_code == 200
 
 
@@ -107,7 +107,7 @@ def test_a_method_is_not_there_below_its_microversion_whatever_else_is_wrong(cal
 def test_a_view_is_not_there_below_its_microversion(caller: Caller, method: str) -> None:
     assert caller.call(method, "/kettles/k", **at("3.3")).status_code == 404
     assert caller.call(method, "/kettles/k", **at("3.4")).status_code == 200
-    missing(caller.get("/kettles/k", **at("3.3")))
+    check_not_found(caller.get("/kettles/k", **at("3.3")))
 
 
 def test_refusals_too_say_that_another_version_may_be_answered_otherwise(caller: Caller) -> None:

@@ -6,7 +6,7 @@ import uuid
 
 import pytest
 
-from tests.functional.caller import Caller, refused
+from tests.functional.caller import Caller, check_fault
 from tests.functional.volume_actions import act, act_and_read, read_volume
 
 ASKS = {"multiattach": "<is> True"}
@@ -50,7 +50,7 @@ def test_others_are_attached_once(caller: Caller) -> None:
     volume_id = caller.volume()
     attach(caller, volume_id, str(uuid.uuid4()))
     body = {"instance_uuid": str(uuid.uuid4()), "mountpoint": "/dev/vdb"}
-    refused(act(caller, volume_id, "os-attach", body), 400, "badRequest")
+    check_fault(act(caller, volume_id, "os-attach", body), 400, "badRequest")
 
 
 def test_a_volume_gets_and_loses_it_with_its_type(caller: Caller) -> None:
@@ -71,7 +71,7 @@ def test_a_type_with_volumes_keeps_it(caller: Caller) -> None:
         caller.put(f"{specs[name]}/multiattach", ASKS),
         caller.delete(f"{specs[sharing]}/multiattach"),
     ):
-        assert "currently in use" in refused(answer, 400, "badRequest")
+        assert "currently in use" in check_fault(answer, 400, "badRequest")
     for volume_id in volumes:
         caller.done(caller.delete(f"/volumes/{volume_id}"))
     assert caller.post(specs[name], {"extra_specs": ASKS}).status_code == 200

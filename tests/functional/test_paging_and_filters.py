@@ -23,7 +23,7 @@ from api.schemas import (
     volume_type,
 )
 from api.versions import MAXIMUM_KEY
-from tests.functional.caller import Caller, refused
+from tests.functional.caller import Caller, check_fault
 
 LISTS: dict[str, type[list_query.ListIn]] = {
     "volume": list_query.VolumeListIn,
@@ -174,9 +174,9 @@ def test_no_parameter_of_a_query_is_passed_over(owner: Caller, noun: str) -> Non
         f"{first}=a&{first}=b", "limit=1&limit=2", "sort=", "sort_dir=",
         f"{first}=%FF", "sort=id&sort_dir=asc", "sort=id:up", "sort=nothing", "sort=id,,created_at",
     ):  # fmt: skip
-        refused(owner.get(f"{path}?{query}"), 400, "badRequest")
+        check_fault(owner.get(f"{path}?{query}"), 400, "badRequest")
     if noun != "backup":
-        refused(owner.get(f"{path}?marker="), 404, "itemNotFound")
+        check_fault(owner.get(f"{path}?marker="), 404, "itemNotFound")
     assert owner.get(f"{path}?limit={'9' * 30}").status_code == 200
 
 
@@ -196,8 +196,8 @@ def test_a_part_of_every_text_can_be_asked_for(owner: Caller) -> None:
     )
     assert ids(owner, "volumes", **{"size~": "1"}) == []
     assert ids(owner.at(33), "volumes", **{"description~": "am"}) == []
-    refused(owner.get("/volumes?description~=%00"), 400, "badRequest")
-    refused(owner.as_member().at(71).get("/volumes?size~=1"), 400, "badRequest")
+    check_fault(owner.get("/volumes?description~=%00"), 400, "badRequest")
+    check_fault(owner.as_member().at(71).get("/volumes?size~=1"), 400, "badRequest")
 
 
 @pytest.mark.parametrize("noun", ["volume_type", "group_type"])
@@ -229,7 +229,7 @@ def test_no_filter_is_dropped_in_silence(owner: Caller, noun: str) -> None:
         assert ids(owner, PATHS[noun], **query) == [], name
     unknown = owner.get(f"/{PATHS[noun]}?colour=red")
     if noun in OWN:
-        refused(unknown, 400, "badRequest")
+        check_fault(unknown, 400, "badRequest")
     else:
         assert unknown.json[KEYS.get(PATHS[noun], PATHS[noun])] == []
 
@@ -237,7 +237,7 @@ def test_no_filter_is_dropped_in_silence(owner: Caller, noun: str) -> None:
 @pytest.mark.parametrize("noun", [noun for noun in PATHS if noun not in (*OWN, "qos_specs")])
 def test_a_member_is_told_of_unknown_filters_where_cinder_tells(owner: Caller, noun: str) -> None:
     member = owner.as_member().at(71)
-    message = refused(member.get(f"/{PATHS[noun]}?colour=red&all_tenants=1"), 400, "badRequest")
+    message = check_fault(member.get(f"/{PATHS[noun]}?colour=red&all_tenants=1"), 400, "badRequest")
     assert message == "Invalid filters colour are found in query options."
     if noun in ("volume", "snapshot", "volume_type", "consistencygroup", "cgsnapshot"):
         assert member.at(30).get(f"/{PATHS[noun]}?colour=red").status_code == 200
@@ -285,4 +285,4 @@ def test_metadata_is_found_as_json_and_as_clients_write_it(owner: Caller, text: 
     "value", ['{"a": "\\ud83d"}', "{'a': '\\ud83d'}", "{", "[1]", '{"a": 1}', '{"a": null}']
 )
 def test_metadata_that_cannot_be_looked_for(owner: Caller, value: str) -> None:
-    refused(owner.get("/volumes", query_string={"metadata": value}), 400, "badRequest")
+    check_fault(owner.get("/volumes", query_string={"metadata": value}), 400, "badRequest")

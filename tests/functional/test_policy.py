@@ -15,7 +15,7 @@ from cgflow.policies.base import ADMIN, AUDITOR, OWNER, READER
 from cgflow.policy import Policy
 from flows.runtime import Accepted
 from tests.functional import policy_cases
-from tests.functional.caller import Caller, missing, refused
+from tests.functional.caller import Caller, check_fault, check_not_found
 from tests.functional.policy_cases import (
     CHECKS,
     HIDDEN_AS_NULL,
@@ -113,7 +113,7 @@ def test_a_closed_rule_refuses_even_an_administrator_and_changes_nothing(
     """S103, S104."""
     before = stored_rows(state)
     policy.write({rule: "!"})
-    message = refused(lasting.ask(lasting.owner, rule, operation), 403, "forbidden")
+    message = check_fault(lasting.ask(lasting.owner, rule, operation), 403, "forbidden")
     assert message == f"Policy doesn't allow {rule} to be performed."
     assert stored_rows(state) == before
 
@@ -127,7 +127,7 @@ def test_a_rule_is_asked_about_the_very_thing(things: Resources, policy: PolicyF
             continue
         field = OWNED[placeholder]
         policy.write({rule: f"'another':%({field})s"})
-        refused(things.ask(things.owner, rule, operation), 403, "forbidden")
+        check_fault(things.ask(things.owner, rule, operation), 403, "forbidden")
         policy.write({rule: f"'{things.names[placeholder]}':%({field})s"})
         answer = things.ask(things.owner, rule, operation)
         assert answer.status_code not in DENIED, (rule, operation, answer.text)
@@ -141,7 +141,7 @@ def test_a_cgsnapshot_is_asked_about_its_group_and_each_member(
     operation = "POST /cgsnapshots"
     subject = "group_id" if rule.startswith("consistencygroup") else "volume_id"
     policy.write({rule: "'another':%(id)s"})
-    refused(things.ask(things.owner, rule, operation), 403, "forbidden")
+    check_fault(things.ask(things.owner, rule, operation), 403, "forbidden")
     policy.write({rule: f"'{things.names[subject]}':%(id)s"})
     assert things.ask(things.owner, rule, operation).status_code == 202
 
@@ -154,7 +154,7 @@ def test_what_a_role_may_not_do_is_forbidden_and_changes_nothing(
     for rule, operation in REFUSING:
         if not is_allowed(rule, role):
             answer = lasting.ask(with_roles(lasting, role), rule, operation)
-            assert refused(answer, 403, "forbidden").startswith("Policy doesn't allow ")
+            assert check_fault(answer, 403, "forbidden").startswith("Policy doesn't allow ")
     assert stored_rows(state) == before
 
 
@@ -197,9 +197,9 @@ def test_what_belongs_to_another_project_is_not_there(
 ) -> None:
     before = stored_rows(state)
     if CHECKS[rule] == ADMIN:
-        refused(lasting.ask(stranger, rule, operation), 403, "forbidden")
+        check_fault(lasting.ask(stranger, rule, operation), 403, "forbidden")
     else:
-        missing(lasting.ask(stranger, rule, operation, "?all_tenants=1"))
+        check_not_found(lasting.ask(stranger, rule, operation, "?all_tenants=1"))
     assert stored_rows(state) == before
 
 
@@ -213,7 +213,7 @@ def test_an_auditor_sees_the_flows_of_all_projects_and_changes_none(app: Flask, 
         assert auditor.get(f"/flows/{flow_id}{path}?all_tenants=1").status_code == 200
     for action in ("flow:retry", "flow:cancel"):
         operation = "POST /flows/{flow_id}/action"
-        refused(lasting.ask(auditor, action, operation, "?all_tenants=1"), 403, "forbidden")
+        check_fault(lasting.ask(auditor, action, operation, "?all_tenants=1"), 403, "forbidden")
 
 
 @pytest.mark.parametrize("rule", SHOWING_RULES)
@@ -266,7 +266,9 @@ def test_a_member_who_audits_learns_the_addresses_of_their_project(app: Flask, l
 def test_the_off_switch_of_consistency_groups(things: Resources, policy: PolicyFile) -> None:
     """S101."""
     policy.write({"consistencygroup:create": "!"})
-    refused(things.ask(things.owner, "consistencygroup:create", "POST /consistencygroups"), 403, "forbidden")
+    check_fault(
+        things.ask(things.owner, "consistencygroup:create", "POST /consistencygroups"), 403, "forbidden"
+    )
     for name in ("cgsnapshot_id", "group_snapshot_id"):
         things.owner.done(things.owner.delete(f"/cgsnapshots/{things.names[name]}"))
     things.owner.done(
@@ -277,8 +279,8 @@ def test_the_off_switch_of_consistency_groups(things: Resources, policy: PolicyF
 def test_a_changed_file_is_obeyed_and_a_bad_one_is_not(lasting: Resources, policy: PolicyFile) -> None:
     operation = "GET /volumes"
     policy.write({"volume:get_all": "!"})
-    refused(lasting.ask(lasting.owner, "volume:get_all", operation), 403, "forbidden")
+    check_fault(lasting.ask(lasting.owner, "volume:get_all", operation), 403, "forbidden")
     policy.path.write_text("volume:get_all: [")
-    refused(lasting.ask(lasting.owner, "volume:get_all", operation), 403, "forbidden")
+    check_fault(lasting.ask(lasting.owner, "volume:get_all", operation), 403, "forbidden")
     policy.write({})
     assert lasting.ask(lasting.owner, "volume:get_all", operation).status_code == 200

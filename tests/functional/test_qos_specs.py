@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cgflow.db.repositories import qos_spec, volume_type
-from tests.functional.caller import Caller, malformed, missing, refused
+from tests.functional.caller import Caller, check_bad_request, check_fault, check_not_found
 from tests.support.world import World
 
 
@@ -46,18 +46,18 @@ def test_create_show_list_change_delete(caller: Caller) -> None:
     gone = caller.put(f"{path}/delete_keys", {"keys": ["quality:x", "write_iops_sec"]})
     assert (gone.status_code, gone.data) == (202, b"")
     assert caller.get(path).json["qos_specs"]["specs"] == {"read_iops_sec": "9"}
-    missing(caller.put(f"{path}/delete_keys", {"keys": ["read_iops_sec", "quality:x"]}))
+    check_not_found(caller.put(f"{path}/delete_keys", {"keys": ["read_iops_sec", "quality:x"]}))
     assert caller.get(path).json["qos_specs"]["specs"] == {"read_iops_sec": "9"}
     deleted = caller.delete(path)
     assert (deleted.status_code, deleted.data) == (202, b"")
-    assert missing(caller.get(path)) == f"No such QoS spec {specs['id']}."
+    assert check_not_found(caller.get(path)) == f"No such QoS spec {specs['id']}."
 
 
 def test_what_is_said_of_nobody(caller: Caller) -> None:
     specs = created(caller)
     assert (specs["consumer"], specs["specs"]) == ("back-end", {})
     taken = caller.post("/qos-specs", {"qos_specs": {"name": f" {specs['name']} "}})
-    assert refused(taken, 409, "conflictingRequest") == f"QoS Specs {specs['name']} already exists."
+    assert check_fault(taken, 409, "conflictingRequest") == f"QoS Specs {specs['name']} already exists."
 
 
 def test_types_carry_them(caller: Caller) -> None:
@@ -70,9 +70,11 @@ def test_types_carry_them(caller: Caller) -> None:
     assert found == [{"association_type": "volume_type", "id": kind, "name": found[0]["name"]}]
     assert caller.get(f"/types/{kind}").json["volume_type"]["qos_specs_id"] == specs["id"]
     second = caller.get(f"/qos-specs/{others['id']}/associate?vol_type_id={kind}")
-    assert "already associated with another qos specs" in refused(second, 400, "badRequest")
+    assert "already associated with another qos specs" in check_fault(second, 400, "badRequest")
     kept = caller.delete(f"{path}?force=False")
-    assert refused(kept, 400, "badRequest") == f"QoS Specs {specs['id']} is still associated with entities."
+    assert (
+        check_fault(kept, 400, "badRequest") == f"QoS Specs {specs['id']} is still associated with entities."
+    )
     for _ in range(2):
         assert caller.get(f"{path}/disassociate?vol_type_id={kind}").status_code == 202
     assert caller.get(f"{path}/associations").json == {"qos_associations": []}
@@ -125,12 +127,14 @@ def test_the_scheduler_is_told_of_them_and_never_of_an_empty_object(caller: Call
     ],
 )
 def test_specs_that_are_none(caller: Caller, body: object) -> None:
-    refused(caller.post("/qos-specs", {"qos_specs": body}), 400, "badRequest")
+    check_fault(caller.post("/qos-specs", {"qos_specs": body}), 400, "badRequest")
 
 
 @pytest.mark.parametrize("keys", [None, "k", [], [1], [None], [""]])
 def test_keys_that_are_none(caller: Caller, keys: object) -> None:
-    refused(caller.put(f"/qos-specs/{created(caller)['id']}/delete_keys", {"keys": keys}), 400, "badRequest")
+    check_fault(
+        caller.put(f"/qos-specs/{created(caller)['id']}/delete_keys", {"keys": keys}), 400, "badRequest"
+    )
 
 
 def test_unknown_ones(caller: Caller) -> None:
@@ -146,8 +150,8 @@ def test_unknown_ones(caller: Caller) -> None:
         caller.get(f"/qos-specs/{unknown}/disassociate_all"),
         caller.get(f"/qos-specs/{specs['id']}/associate?vol_type_id={unknown}"),
     ):
-        missing(answer)
-    malformed(caller.get(f"/qos-specs/{specs['id']}/associate"), "vol_type_id")
+        check_not_found(answer)
+    check_bad_request(caller.get(f"/qos-specs/{specs['id']}/associate"), "vol_type_id")
 
 
 def test_they_are_for_administrators(caller: Caller, member: Caller) -> None:
@@ -164,5 +168,5 @@ def test_they_are_for_administrators(caller: Caller, member: Caller) -> None:
         ("GET", f"{path}/disassociate?vol_type_id=x", None),
         ("GET", f"{path}/disassociate_all", None),
     ):
-        message = refused(member.call(method, where, body), 403, "forbidden")
+        message = check_fault(member.call(method, where, body), 403, "forbidden")
         assert message.startswith("Policy doesn't allow volume_extension:qos_specs_manage:")

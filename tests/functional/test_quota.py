@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.functional.caller import Caller, malformed, missing, refused
+from tests.functional.caller import Caller, check_bad_request, check_fault, check_not_found
 from tests.functional.volume_actions import act
 
 NAMES = (
@@ -72,7 +72,7 @@ def test_a_volume_larger_than_one_may_be_is_refused(caller: Caller) -> None:
         caller.post("/volumes", {"volume": {"size": 3, "source_volid": volume_id}}),
         act(caller, volume_id, "os-extend", {"new_size": 3}),
     ):
-        assert "Requested volume size 3G" in refused(answer, 413, "overLimit")
+        assert "Requested volume size 3G" in check_fault(answer, 413, "overLimit")
     caller.volume(size=2)
 
 
@@ -80,19 +80,19 @@ def test_one_quota_under_two_names(caller: Caller) -> None:
     path = f"/os-quota-sets/{caller.project}"
     assert caller.put(path, {"quota_set": {"groups": 3}}).json["quota_set"]["consistencygroups"] == 3
     both = {"quota_set": {"groups": 4, "consistencygroups": 5}}
-    malformed(caller.put(path, both), "groups")
+    check_bad_request(caller.put(path, both), "groups")
     assert quota(caller)["groups"] == 3
 
 
 @pytest.mark.parametrize("limit", [-2, "x", 1.5, True, [], {}, 2**31, "", 10**30])
 def test_limits_that_are_none(caller: Caller, limit: object) -> None:
     answer = caller.put(f"/os-quota-sets/{caller.project}", {"quota_set": {"volumes": limit}})
-    assert "volumes" in malformed(answer, "volumes")
+    assert "volumes" in check_bad_request(answer, "volumes")
 
 
 def test_unknown_quotas(caller: Caller) -> None:
     answer = caller.put(f"/os-quota-sets/{caller.project}", {"quota_set": {"volumes": 3, "cakes": 1}})
-    assert "cakes" in malformed(answer, "cakes")
+    assert "cakes" in check_bad_request(answer, "cakes")
     assert quota(caller)["volumes"] == 10
 
 
@@ -100,7 +100,7 @@ def test_null_is_no_limit(caller: Caller) -> None:
     answer = caller.put(
         f"/os-quota-sets/{caller.project}", {"quota_set": {"volumes": None, "snapshots": "4"}}
     )
-    refused(answer, 400, "badRequest")
+    check_fault(answer, 400, "badRequest")
     assert quota(caller)["snapshots"] == 10
 
 
@@ -117,17 +117,17 @@ def test_the_default_class(caller: Caller) -> None:
     caller.put(path, {"quota_class_set": {"snapshots": before["snapshots"]}})
     own = caller.get(path).json["quota_class_set"]
     assert caller.get("/os-quota-class-sets/gold").json == {"quota_class_set": own | {"id": "gold"}}
-    missing(caller.put("/os-quota-class-sets/gold", {"quota_class_set": {}}))
+    check_not_found(caller.put("/os-quota-class-sets/gold", {"quota_class_set": {}}))
 
 
 def test_a_project_that_is_none(caller: Caller) -> None:
     for method, body in (("GET", None), ("PUT", {"quota_set": {"volumes": 1}}), ("DELETE", None)):
-        malformed(caller.call(method, "/os-quota-sets/a b", body), "project_id")
+        check_bad_request(caller.call(method, "/os-quota-sets/a b", body), "project_id")
 
 
 def test_a_member_sees_the_own_quota(member: Caller) -> None:
     assert quota(member)["volumes"] == 10
-    refused(member.get("/os-quota-sets/another"), 403, "forbidden")
+    check_fault(member.get("/os-quota-sets/another"), 403, "forbidden")
 
 
 def test_absolute_limits(caller: Caller) -> None:
@@ -159,7 +159,7 @@ def test_pools(caller: Caller) -> None:
     assert capabilities["pool_name"] == capabilities["volume_backend_name"] == "memory"
     assert capabilities["total_capacity_gb"] == 100_000
     assert set(capabilities) >= {"free_capacity_gb", "storage_protocol", "vendor_name", "driver_version"}
-    malformed(caller.get("/scheduler-stats/get_pools?detail=what"), "detail")
+    check_bad_request(caller.get("/scheduler-stats/get_pools?detail=what"), "detail")
 
 
 def test_zones(member: Caller) -> None:

@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 
 from cgflow.drivers.fault_injection.faulty_driver import Fault, FaultSchedule
-from tests.functional.caller import Caller, missing, refused
+from tests.functional.caller import Caller, check_fault, check_not_found
 from tests.functional.volume_actions import act
-from tests.support.driver_faults import at_once
+from tests.support.driver_faults import no_retry_pauses
 from tests.support.world import World
 
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    with at_once(monkeypatch):
+    with no_retry_pauses(monkeypatch):
         yield
 
 
@@ -50,7 +50,7 @@ def test_a_member_that_stays_keeps_its_group_and_its_quota_s125_s126(
     gone, stays = scene.members
     faults.add_fault(Fault("delete_volume", "final", target=stays, times=None))
     assert scene.caller.flow(scene.delete())["state"] == "reverted"
-    missing(scene.caller.get(f"/volumes/{gone}"))
+    check_not_found(scene.caller.get(f"/volumes/{gone}"))
     for noun, id_ in (("volume", stays), ("consistencygroup", scene.group)):
         left = scene.shown(noun, id_)
         assert left["status"] == "error_deleting"
@@ -74,7 +74,7 @@ def test_members_are_those_on_record_whatever_the_backend_says_s127(
     scene.caller.done(scene.delete())
     assert served.driver.inventory(scene.group).volumes == frozenset()
     for id_ in scene.members:
-        missing(scene.caller.get(f"/volumes/{id_}"))
+        check_not_found(scene.caller.get(f"/volumes/{id_}"))
 
 
 def test_members_are_not_attached_while_their_group_goes_s124(scene: Scene, faults: FaultSchedule) -> None:
@@ -82,7 +82,7 @@ def test_members_are_not_attached_while_their_group_goes_s124(scene: Scene, faul
     answer = scene.delete()
     assert faults.await_firings(1, 10)
     for id_ in scene.members:
-        message = refused(act(scene.caller, id_, "os-reserve"), 409, "conflictingRequest")
+        message = check_fault(act(scene.caller, id_, "os-reserve"), 409, "conflictingRequest")
         assert answer.headers["X-Cgflow-Flow-Id"] in message
     faults.clear()
     faults.release_hanging_calls()
@@ -102,7 +102,7 @@ def test_what_is_being_deleted_says_so_s16_s42(scene: Scene, faults: FaultSchedu
         assert scene.shown(noun, id_)["status"] == "deleting"
         faults.release_hanging_calls()
         scene.caller.done(answer)
-        missing(scene.caller.get(f"/{noun}s/{id_}"))
+        check_not_found(scene.caller.get(f"/{noun}s/{id_}"))
         faults.clear()
 
 
@@ -135,7 +135,7 @@ def test_a_copy_that_stays_keeps_its_cgsnapshot_s131(scene: Scene, faults: Fault
     gone, stays = (copy["id"] for copy in copies)
     faults.add_fault(Fault("delete_snapshot", "final", target=stays, times=None))
     assert scene.caller.flow(scene.caller.delete(f"/cgsnapshots/{taken}"))["state"] == "reverted"
-    missing(scene.caller.get(f"/snapshots/{gone}"))
+    check_not_found(scene.caller.get(f"/snapshots/{gone}"))
     assert scene.shown("snapshot", stays)["status"] == "error_deleting"
     assert scene.shown("cgsnapshot", taken)["status"] == "error_deleting"
     assert scene.caller.in_use()["snapshots"] == 1

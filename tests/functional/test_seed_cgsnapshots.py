@@ -10,7 +10,7 @@ from flask import Flask
 from cgflow.db.repositories import cgsnapshot, consistencygroup, volume
 from cgflow.drivers.fault_injection.faulty_driver import Fault, FaultSchedule
 from cgflow.status import Status
-from tests.functional.caller import Caller, missing, refused
+from tests.functional.caller import Caller, check_fault, check_not_found
 from tests.support.world import World
 
 
@@ -38,7 +38,7 @@ def scene(caller: Caller) -> Scene:
 def test_a_group_that_is_not_available_is_not_cut_s34(scene: Scene, served: World) -> None:
     with served.database.write() as session:
         consistencygroup.REPOSITORY.update_unclaimed(session, scene.group, status=Status.ERROR.value)
-    message = refused(scene.take(), 400, "badRequest")
+    message = check_fault(scene.take(), 400, "badRequest")
     assert message.endswith("Consistency group status must be available, but current status is: error.")
     assert scene.ids() == []
 
@@ -76,7 +76,7 @@ def test_all_members_are_looked_at_before_anything_is_made_s37(scene: Scene, ser
     before = scene.caller.get(path).json
     with served.database.write() as session:
         volume.REPOSITORY.update_unclaimed(session, scene.members[1], status=Status.ERROR.value)
-    message = refused(scene.take(), 400, "badRequest")
+    message = check_fault(scene.take(), 400, "badRequest")
     assert f"Member {scene.members[1]} must be available or in-use, but its status is: error." in message
     assert (scene.ids(), scene.caller.get("/snapshots").json["snapshots"]) == ([], [])
     assert scene.caller.get(path).json == before
@@ -114,7 +114,7 @@ def test_what_is_not_at_rest_is_not_deleted_s43(scene: Scene, served: World, fau
     faults.add_fault(Fault("cut", "hang"))
     answer = scene.take()
     taken = answer.json["cgsnapshot"]["id"]
-    message = refused(scene.caller.delete(f"/cgsnapshots/{taken}"), 400, "badRequest")
+    message = check_fault(scene.caller.delete(f"/cgsnapshots/{taken}"), 400, "badRequest")
     assert message == (
         "Invalid cgsnapshot: Cgsnapshot status must be available or error, but current status is: creating."
     )
@@ -123,16 +123,16 @@ def test_what_is_not_at_rest_is_not_deleted_s43(scene: Scene, served: World, fau
     scene.caller.done(answer)
     with served.database.write() as session:
         cgsnapshot.REPOSITORY.update_unclaimed(session, taken, status=Status.DELETING.value)
-    refused(scene.caller.delete(f"/cgsnapshots/{taken}"), 400, "badRequest")
+    check_fault(scene.caller.delete(f"/cgsnapshots/{taken}"), 400, "badRequest")
 
 
 def test_every_refusal_of_a_deletion_keeps_its_own_status_s44(
     scene: Scene, stranger: Caller, faults: FaultSchedule
 ) -> None:
     taken = scene.caller.done(scene.take())
-    missing(stranger.delete(f"/cgsnapshots/{taken}"))
+    check_not_found(stranger.delete(f"/cgsnapshots/{taken}"))
     reader = Caller(scene.caller._client, scene.caller.project, user="rita", roles="reader")
-    assert refused(reader.delete(f"/cgsnapshots/{taken}"), 403, "forbidden") == (
+    assert check_fault(reader.delete(f"/cgsnapshots/{taken}"), 403, "forbidden") == (
         "Policy doesn't allow consistencygroup:delete_cgsnapshot to be performed."
     )
     faults.add_fault(Fault("delete_snapshot", "final", times=None))

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.functional.caller import Caller, refused
+from tests.functional.caller import Caller, check_fault
 
 OWNER = {"user_id": None, "project_id": None}
 NEW = {**OWNER, "status": "creating"}
@@ -80,7 +80,7 @@ def test_empty_name_is_a_name_that_nothing_has_s145(scene: Scene, noun: str) -> 
 
 def test_what_cinder_does_not_serve_is_no_defect_s146(scene: Scene) -> None:
     body = {"cgsnapshot": {"name": "cgs2"}}
-    refused(scene.caller.put(f"/cgsnapshots/{scene.cgsnapshot}", body), 405, "badMethod")
+    check_fault(scene.caller.put(f"/cgsnapshots/{scene.cgsnapshot}", body), 405, "badMethod")
     assert scene.caller.get(f"/cgsnapshots/{scene.cgsnapshot}").json["cgsnapshot"]["name"] == "noon"
 
 

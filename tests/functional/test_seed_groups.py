@@ -12,7 +12,7 @@ from cgflow.config import Settings
 from cgflow.db.repositories import consistencygroup, volume
 from cgflow.drivers.fault_injection.faulty_driver import Fault, FaultSchedule
 from cgflow.status import Status
-from tests.functional.caller import Caller, malformed, missing, refused
+from tests.functional.caller import Caller, check_bad_request, check_fault, check_not_found
 from tests.support.world import World
 
 
@@ -31,7 +31,7 @@ def test_a_group_has_types_whatever_the_default_is_s6(caller: Caller, served: Wo
     other = Caller(create_app(runtime).test_client(), caller.project)
     for types in ({}, {"volume_types": None}, {"volume_types": ""}):
         answer = other.post("/consistencygroups", {"consistencygroup": {"name": "g", **types}})
-        assert malformed(answer, "volume_types").endswith("create consistency group g.")
+        assert check_bad_request(answer, "volume_types").endswith("create consistency group g.")
 
 
 def test_it_is_there_before_a_backend_is_chosen_s9(caller: Caller, faults: FaultSchedule) -> None:
@@ -47,9 +47,9 @@ def test_it_is_there_before_a_backend_is_chosen_s9(caller: Caller, faults: Fault
 
 def test_another_projects_group_is_not_there_s11(caller: Caller, stranger: Caller) -> None:
     group_id = caller.group(caller.type())
-    message = missing(stranger.get(f"/consistencygroups/{group_id}"))
+    message = check_not_found(stranger.get(f"/consistencygroups/{group_id}"))
     assert message == f"ConsistencyGroup {group_id} could not be found."
-    missing(deleted(stranger, group_id, force=True))
+    check_not_found(deleted(stranger, group_id, force=True))
 
 
 @pytest.mark.parametrize("noun", ["consistencygroups", "cgsnapshots"])
@@ -57,7 +57,9 @@ def test_another_projects_group_is_not_there_s11(caller: Caller, stranger: Calle
 @pytest.mark.parametrize(("value", "words"), [("x", "an integer"), ("-1", "positive")])
 def test_limits_that_are_none_s13_s40(caller: Caller, noun: str, part: str, value: str, words: str) -> None:
     for path in (f"/{noun}", f"/{noun}/detail"):
-        assert malformed(caller.get(f"{path}?{part}={value}"), part) == f"{part} param must be {words}"
+        assert (
+            check_bad_request(caller.get(f"{path}?{part}={value}"), part) == f"{part} param must be {words}"
+        )
 
 
 @pytest.mark.parametrize("path", ["/consistencygroups", "/consistencygroups/detail"])
@@ -93,10 +95,10 @@ def test_what_is_not_at_rest_is_not_deleted_without_force_s20_s25(caller: Caller
     group_id = caller.group(caller.type())
     for status in (Status.CREATING, Status.UPDATING, Status.DELETING):
         set_status(served, group_id, status)
-        message = refused(deleted(caller, group_id, force=False), 400, "badRequest")
+        message = check_fault(deleted(caller, group_id, force=False), 400, "badRequest")
         assert f"status must be available or error, but current status is: {status}" in message
     set_status(served, group_id, Status.ERROR_DELETING)
-    refused(deleted(caller, group_id, force=False), 400, "badRequest")
+    check_fault(deleted(caller, group_id, force=False), 400, "badRequest")
     caller.done(deleted(caller, group_id, force=True))
 
 
@@ -107,13 +109,13 @@ def test_force_does_not_override_what_depends_on_the_group_s23(caller: Caller, s
     volume_id = caller.member(group_id, kind)
     with served.database.write() as session:
         volume.REPOSITORY.update_unclaimed(session, volume_id, status=Status.IN_USE.value)
-    message = refused(deleted(caller, group_id, force=True), 400, "badRequest")
+    message = check_fault(deleted(caller, group_id, force=True), 400, "badRequest")
     assert f"Volume in consistency group {group_id} is attached. Need to detach first." in message
     with served.database.write() as session:
         volume.REPOSITORY.update_unclaimed(session, volume_id, status=Status.AVAILABLE.value)
     copy = caller.done(caller.post("/snapshots", {"snapshot": {"volume_id": volume_id}}))
-    message = refused(deleted(caller, group_id, force=True), 400, "badRequest")
+    message = check_fault(deleted(caller, group_id, force=True), 400, "badRequest")
     assert "Volume in consistency group still has dependent snapshots." in message
     caller.done(caller.delete(f"/snapshots/{copy}"))
     caller.done(deleted(caller, group_id, force=True))
-    missing(caller.get(f"/volumes/{volume_id}"))
+    check_not_found(caller.get(f"/volumes/{volume_id}"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import text
 
 from cgflow.drivers.fault_injection.faulty_driver import Fault, FaultSchedule
-from tests.functional.caller import Caller, missing
+from tests.functional.caller import Caller, check_not_found
 from tests.support.world import World
 
 
@@ -52,7 +52,7 @@ def test_what_is_deleted_is_kept_and_seen_in_the_history_alone_s114(caller: Call
         ("cgsnapshots", cgsnapshot_id),
         ("snapshots", snapshot["id"]),
     ):
-        missing(caller.get(f"/{table}/{id_}"))
+        check_not_found(caller.get(f"/{table}/{id_}"))
         assert id_ not in caller.get(f"/{table}?all_tenants=1").text
         with served.database.read() as session:
             found = text(f"SELECT status, deleted, deleted_at IS NULL FROM {table} WHERE id = :id")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cgflow.drivers.fault_injection.faulty_driver import Fault, FaultSchedule
-from tests.functional.caller import Caller, refused
+from tests.functional.caller import Caller, check_fault
 
 
 def asked(caller: Caller, volume_types: str) -> Any:
@@ -42,7 +42,7 @@ def test_an_ordinary_user_beyond_the_quota_leaves_no_record_s92(caller: Caller, 
     caller.put(f"/os-quota-sets/{caller.project}", {"quota_set": {"consistencygroups": 1}})
     group_id = member.group(name)
     answer = asked(member, name)
-    assert refused(answer, 413, "overLimit") == "Maximum number of groups allowed (1) exceeded"
+    assert check_fault(answer, 413, "overLimit") == "Maximum number of groups allowed (1) exceeded"
     assert answer.headers["Retry-After"] == "0"
     assert [one["id"] for one in member.get("/consistencygroups").json["consistencygroups"]] == [group_id]
     assert held(caller) == {"consistencygroups": (1, 0)}

@@ -11,7 +11,7 @@ import pytest
 
 from cgflow import clock
 from cgflow.db.models import Service
-from tests.functional.caller import Caller, malformed, missing, refused
+from tests.functional.caller import Caller, check_bad_request, check_fault, check_not_found
 from tests.functional.volume_actions import act
 from tests.support.world import HOST, World
 
@@ -160,7 +160,7 @@ def test_nothing_on_a_frozen_backend_is_made_or_changed(caller: Caller, frozen: 
             "/consistencygroups/create_from_src", {"consistencygroup-from-src": {"source_cgid": group_id}}
         ),
     ):
-        assert "frozen storage backends" in refused(refusal, 400, "badRequest")
+        assert "frozen storage backends" in check_fault(refusal, 400, "badRequest")
     for source in ({}, {"snapshot_id": snapshot_id}):
         flow = caller.flow(caller.post("/volumes", {"volume": {"size": 1, **source}}))
         assert (flow["state"], "is frozen since" in flow["reason"]) == ("reverted", True)
@@ -181,12 +181,14 @@ def test_nothing_on_a_frozen_backend_is_made_or_changed(caller: Caller, frozen: 
     ],
 )
 def test_what_cannot_be_frozen(modern: Caller, action: str, body: object, field: str) -> None:
-    malformed(modern.put(f"/os-services/{action}", body), field)
+    check_bad_request(modern.put(f"/os-services/{action}", body), field)
 
 
 @pytest.mark.parametrize("action", ["failover_host", "failover"])
 def test_nothing_is_failed_over(modern: Caller, action: str) -> None:
-    message = malformed(modern.put(f"/os-services/{action}", {"host": HOST, "backend_id": "other"}), "host")
+    message = check_bad_request(
+        modern.put(f"/os-services/{action}", {"host": HOST, "backend_id": "other"}), "host"
+    )
     assert "replicates" in message
 
 
@@ -205,17 +207,17 @@ def test_nothing_is_failed_over(modern: Caller, action: str) -> None:
     ],
 )
 def test_what_cannot_be_disabled(caller: Caller, action: str, body: object, field: str) -> None:
-    malformed(caller.put(f"/os-services/{action}", body), field)
+    check_bad_request(caller.put(f"/os-services/{action}", body), field)
     assert listed(caller)["cinder-volume"]["status"] == "enabled"
 
 
 def test_unknown_ones(caller: Caller) -> None:
-    message = missing(caller.put("/os-services/disable", VOLUME | {"host": "nowhere@nothing"}))
+    message = check_not_found(caller.put("/os-services/disable", VOLUME | {"host": "nowhere@nothing"}))
     assert message == "Service cinder-volume could not be found on host nowhere@nothing."
-    missing(caller.put("/os-services/disable", {"host": HOST, "binary": "cinder-backup"}))
-    assert "enable, disable" in missing(caller.put("/os-services/melt", VOLUME))
-    missing(caller.get("/os-hosts/nowhere"))
-    missing(caller.get("/capabilities/nowhere"))
+    check_not_found(caller.put("/os-services/disable", {"host": HOST, "binary": "cinder-backup"}))
+    assert "enable, disable" in check_not_found(caller.put("/os-services/melt", VOLUME))
+    check_not_found(caller.get("/os-hosts/nowhere"))
+    check_not_found(caller.get("/capabilities/nowhere"))
 
 
 def test_hosts(caller: Caller) -> None:
@@ -271,4 +273,4 @@ def test_they_are_for_administrators(member: Caller) -> None:
         member.get(f"/os-hosts/{HOST}"),
         member.get(f"/capabilities/{HOST}"),
     ):
-        refused(answer, 403, "forbidden")
+        check_fault(answer, 403, "forbidden")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cgflow.drivers.fault_injection.faulty_driver import Fault, FaultSchedule
-from tests.functional.caller import Caller, malformed, missing, refused
+from tests.functional.caller import Caller, check_bad_request, check_fault, check_not_found
 
 
 def test_create_show_list_delete(caller: Caller) -> None:
@@ -28,7 +28,7 @@ def test_create_show_list_delete(caller: Caller) -> None:
         deleted = caller.delete(f"/snapshots/{created['id']}")
         assert (deleted.status_code, deleted.data) == (202, b"")
         caller.done(deleted)
-        missing(caller.get(f"/snapshots/{created['id']}"))
+        check_not_found(caller.get(f"/snapshots/{created['id']}"))
         assert "snapshots" not in caller.in_use()
 
 
@@ -46,28 +46,30 @@ def test_one_that_fails_leaves_a_record_that_holds_nothing(caller: Caller, fault
     assert caller.get(f"/volumes/{volume_id}").json["volume"]["status"] == "available"
     # A failed snapshot does not prevent deleting its volume, and is deleted with it.
     caller.done(caller.delete(f"/volumes/{volume_id}"))
-    missing(caller.get(f"/snapshots/{snapshot_id}"))
+    check_not_found(caller.get(f"/snapshots/{snapshot_id}"))
 
 
 def test_over_quota(caller: Caller) -> None:
     volume_id = caller.volume()
     caller.put(f"/os-quota-sets/{caller.project}", {"quota_set": {"snapshots": 0}})
     answer = caller.post("/snapshots", {"snapshot": {"volume_id": volume_id}})
-    assert refused(answer, 413, "overLimit") == "Maximum number of snapshots allowed (0) exceeded"
+    assert check_fault(answer, 413, "overLimit") == "Maximum number of snapshots allowed (0) exceeded"
     assert caller.get("/snapshots").json == {"snapshots": []}
 
 
 @pytest.mark.parametrize("volume_id", [1, [], {}, True])
 def test_volumes_that_are_none(caller: Caller, volume_id: object) -> None:
-    malformed(caller.post("/snapshots", {"snapshot": {"volume_id": volume_id}}), "volume_id")
+    check_bad_request(caller.post("/snapshots", {"snapshot": {"volume_id": volume_id}}), "volume_id")
 
 
 def test_of_an_unknown_volume(caller: Caller) -> None:
     answer = caller.post("/snapshots", {"snapshot": {"volume_id": None}})
-    assert missing(answer) == "Volume None could not be found."
-    malformed(caller.post("/snapshots", {"snapshot": {"volume_id": "nope"}}), "volume_id")
-    malformed(caller.post("/snapshots", {"snapshot": {}}), "volume_id")
-    malformed(caller.post("/snapshots", {"snapshot": {"volume_id": "nope", "force": "maybe"}}), "force")
+    assert check_not_found(answer) == "Volume None could not be found."
+    check_bad_request(caller.post("/snapshots", {"snapshot": {"volume_id": "nope"}}), "volume_id")
+    check_bad_request(caller.post("/snapshots", {"snapshot": {}}), "volume_id")
+    check_bad_request(
+        caller.post("/snapshots", {"snapshot": {"volume_id": "nope", "force": "maybe"}}), "force"
+    )
 
 
 def test_force_does_not_take_one_out_of_a_cgsnapshot(caller: Caller) -> None:
@@ -81,7 +83,7 @@ def test_force_does_not_take_one_out_of_a_cgsnapshot(caller: Caller) -> None:
         caller.delete(f"/snapshots/{snapshot_id}"),
         caller.post(f"/snapshots/{snapshot_id}/action", {"os-force_delete": {}}),
     ):
-        assert refused(answer, 400, "badRequest") == (
+        assert check_fault(answer, 400, "badRequest") == (
             f"Invalid snapshot: Snapshot {snapshot_id} is part of a cgsnapshot "
             "and has to be deleted together with the cgsnapshot."
         )
@@ -103,9 +105,9 @@ def test_a_file_of_the_host_is_for_administrators_and_for_backends_that_have_the
     ids = {"volumes": volume_id, "snapshots": caller.snapshot(volume_id)}
     path = f"/{noun}/{ids[noun]}/action"
     wish = {action: {"connector": {"cgflow:file": True}}}
-    assert "cgflow:host_file" in refused(member.post(path, wish), 403, "forbidden")
-    assert "cannot serve files" in refused(caller.post(path, wish), 400, "badRequest")
+    assert "cgflow:host_file" in check_fault(member.post(path, wish), 403, "forbidden")
+    assert "cannot serve files" in check_fault(caller.post(path, wish), 400, "badRequest")
     for nonsense in ("yes", 1, None):
         wrong = {action: {"connector": {"cgflow:file": nonsense}}}
-        assert "cgflow:file" in refused(caller.post(path, wrong), 400, "badRequest")
+        assert "cgflow:file" in check_fault(caller.post(path, wrong), 400, "badRequest")
     assert caller.post(path, {action: {"connector": {"cgflow:file": False}}}).status_code < 300

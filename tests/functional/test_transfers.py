@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select, update
 
 from cgflow.db.models import Transfer
-from tests.functional.caller import Caller, malformed, missing, refused
+from tests.functional.caller import Caller, check_bad_request, check_fault, check_not_found
 from tests.functional.volume_actions import act, act_and_read, read_volume
 from tests.support.world import World
 
@@ -79,13 +79,13 @@ def test_a_volume_changes_hands(modern: Caller, other: Caller, path: str, served
     assert taken.status_code == 202
     # The address is within the new owner's project.
     assert taken.json["transfer"] | {"links": short["links"]} == short
-    missing(modern.get(f"/volumes/{volume_id}"))
+    check_not_found(modern.get(f"/volumes/{volume_id}"))
     volume = read_volume(other, volume_id)
     assert (volume["status"], volume["user_id"]) == ("available", "bea")
     assert volume["os-vol-tenant-attr:tenant_id"] == other.project
     assert usage(modern) == {}
     assert usage(other) == before
-    missing(take(other, transfer, path=path))
+    check_not_found(take(other, transfer, path=path))
     assert modern.get(path).json == {"transfers": []}
     other.done(other.delete(f"/volumes/{volume_id}"))
     assert usage(other) == {}
@@ -102,13 +102,13 @@ def test_what_came_later_is_not_told_before(modern: Caller, other: Caller) -> No
 def test_an_offer_is_taken_back(modern: Caller, other: Caller, path: str) -> None:
     volume_id = modern.volume()
     transfer = offered(modern, path, volume_id=volume_id)
-    missing(other.delete(f"{path}/{transfer['id']}"))
-    missing(other.get(f"{path}/{transfer['id']}"))
+    check_not_found(other.delete(f"{path}/{transfer['id']}"))
+    check_not_found(other.get(f"{path}/{transfer['id']}"))
     answer = modern.delete(f"{path}/{transfer['id']}")
     assert (answer.status_code, answer.data) == (202, b"")
     assert read_volume(modern, volume_id)["status"] == "available"
-    missing(take(other, transfer))
-    missing(modern.delete(f"{path}/{transfer['id']}"))
+    check_not_found(take(other, transfer))
+    check_not_found(modern.delete(f"{path}/{transfer['id']}"))
 
 
 def test_no_key_outlives_its_offer(modern: Caller, other: Caller, path: str) -> None:
@@ -119,15 +119,15 @@ def test_no_key_outlives_its_offer(modern: Caller, other: Caller, path: str) -> 
     standing = offered(modern, path, volume_id=volume_id)
     assert [one["id"] for one in modern.get(path).json["transfers"]] == [standing["id"]]
     # An offer that ended with the reset does not withdraw a later one.
-    missing(modern.delete(f"{path}/{stale['id']}"))
+    check_not_found(modern.delete(f"{path}/{stale['id']}"))
     assert read_volume(modern, volume_id)["status"] == "awaiting-transfer"
     third = Caller(modern._client, user="cy", roles="member").at(71)
-    missing(take(third, stale, path=path))
+    check_not_found(take(third, stale, path=path))
     assert take(other, standing, path=path).status_code == 202
     # The old keys also fail while the new owner offers the volume again.
     offered(other, path, volume_id=volume_id)
-    missing(take(third, stale, path=path))
-    missing(take(third, standing, path=path))
+    check_not_found(take(third, stale, path=path))
+    check_not_found(take(third, standing, path=path))
     assert read_volume(other, volume_id)["status"] == "awaiting-transfer"
 
 
@@ -144,7 +144,7 @@ def test_an_offer_is_its_owners_alone(modern: Caller, other: Caller, served: Wor
     assert take(other, stale).status_code == 202
     stand_again(served, stale)
     third = Caller(modern._client, user="cy", roles="member").at(71)
-    message = refused(take(third, stale), 400, "badRequest")
+    message = check_fault(take(third, stale), 400, "badRequest")
     assert f"does not belong to project {modern.project}" in message
     assert modern.delete(f"{PATHS[0]}/{stale['id']}").status_code == 202
     assert read_volume(other, volume_id)["status"] == "available"
@@ -158,17 +158,17 @@ def test_an_offer_ends_with_its_volume(modern: Caller, other: Caller, path: str,
     stand_again(served, transfer)
     modern.done(act(modern, volume_id, "os-force_delete"))
     assert modern.get(path).json == {"transfers": []}
-    missing(take(other, transfer, path=path))
+    check_not_found(take(other, transfer, path=path))
     stand_again(served, transfer)
-    refused(take(other, transfer, path=path), 400, "badRequest")
+    check_fault(take(other, transfer, path=path), 400, "badRequest")
     assert modern.delete(f"{path}/{transfer['id']}").status_code == 202
-    missing(modern.delete(f"{path}/{transfer['id']}"))
+    check_not_found(modern.delete(f"{path}/{transfer['id']}"))
 
 
 def test_another_key_moves_nothing(modern: Caller, other: Caller) -> None:
     transfer = offered(modern, volume_id=modern.volume())
     for key in ("x", "0" * 32, transfer["auth_key"][:-1], transfer["auth_key"] + "0", "ä"):
-        assert "invalid auth key" in malformed(take(other, transfer, key), "auth_key")
+        assert "invalid auth key" in check_bad_request(take(other, transfer, key), "auth_key")
     assert usage(other) == {}
     assert take(other, transfer).status_code == 202
 
@@ -178,7 +178,7 @@ def test_over_quota_moves_nothing(modern: Caller, other: Caller) -> None:
     transfer = offered(modern, volume_id=volume_id)
     admin = Caller(modern._client, other.project)
     admin.put(f"/os-quota-sets/{other.project}", {"quota_set": {"gigabytes": 2}})
-    message = refused(take(other, transfer), 413, "overLimit")
+    message = check_fault(take(other, transfer), 413, "overLimit")
     assert "Requested 3G, quota is 2G" in message
     assert read_volume(modern, volume_id)["status"] == "awaiting-transfer"
     assert usage(other) == {}
@@ -193,7 +193,7 @@ def test_a_member_of_a_group_is_not_transferred(modern: Caller) -> None:
     group_id = modern.group(name)
     volume_id = modern.member(group_id, name)
     answer = modern.post(PATHS[0], {"transfer": {"volume_id": volume_id}})
-    assert "must not be part of a consistency group" in refused(answer, 400, "badRequest")
+    assert "must not be part of a consistency group" in check_fault(answer, 400, "badRequest")
     assert read_volume(modern, volume_id)["status"] == "available"
 
 
@@ -201,7 +201,7 @@ def test_only_what_is_at_rest_is_offered_and_it_rests_until_then(modern: Caller)
     volume_id = modern.volume()
     act_and_read(modern, volume_id, "os-attach", {"mountpoint": "/dev/vdb", "host_name": "h"})
     answer = modern.post(PATHS[0], {"transfer": {"volume_id": volume_id}})
-    assert "must be available" in refused(answer, 400, "badRequest")
+    assert "must be available" in check_fault(answer, 400, "badRequest")
     act_and_read(modern, volume_id, "os-detach")
     offered(modern, volume_id=volume_id)
     for answer in (
@@ -210,21 +210,21 @@ def test_only_what_is_at_rest_is_offered_and_it_rests_until_then(modern: Caller)
         act(modern, volume_id, "os-extend", {"new_size": 2}),
         act(modern, volume_id, "os-attach", {"mountpoint": "/dev/vdb", "host_name": "h"}),
     ):
-        refused(answer, 400, "badRequest")
+        check_fault(answer, 400, "badRequest")
 
 
 def test_its_snapshots_go_with_it(modern: Caller, other: Caller) -> None:
     volume_id = modern.volume(size=2)
     snapshot_id = modern.done(modern.post("/snapshots", {"snapshot": {"volume_id": volume_id}}))
     behind = modern.post(PATHS[1], {"transfer": {"volume_id": volume_id, "no_snapshots": True}})
-    assert "which must have the same project" in refused(behind, 400, "badRequest")
+    assert "which must have the same project" in check_fault(behind, 400, "badRequest")
     transfer = offered(modern, volume_id=volume_id)
     before = usage(modern)
     assert (before["snapshots"], before["gigabytes"]) == (1, 4)
     assert take(other, transfer).status_code == 202
     assert usage(modern) == {}
     assert usage(other) == before
-    missing(modern.get(f"/snapshots/{snapshot_id}"))
+    check_not_found(modern.get(f"/snapshots/{snapshot_id}"))
     snapshot = other.get(f"/snapshots/{snapshot_id}").json["snapshot"]
     assert snapshot["os-extended-snapshot-attributes:project_id"] == other.project
     other.done(other.delete(f"/snapshots/{snapshot_id}"))
@@ -236,7 +236,7 @@ def test_a_private_type_is_taken_by_those_who_may_use_it(modern: Caller, other: 
     body = {"name": f"type-{uuid.uuid4().hex[:8]}", "os-volume-type-access:is_public": False}
     kind = modern.post("/types", {"volume_type": body}).json["volume_type"]
     transfer = offered(modern, volume_id=modern.volume(volume_type=kind["id"]))
-    assert "may not use the private volume type" in refused(take(other, transfer), 400, "badRequest")
+    assert "may not use the private volume type" in check_fault(take(other, transfer), 400, "badRequest")
     modern.post(f"/types/{kind['id']}/action", {"addProjectAccess": {"project": other.project}})
     assert take(other, transfer).status_code == 202
 
@@ -249,7 +249,7 @@ def test_a_snapshot_keeps_its_private_type(modern: Caller, other: Caller) -> Non
     snapshot_id = modern.snapshot(volume_id)
     modern.done(modern.post(f"/volumes/{volume_id}/action", {"os-retype": {"new_type": modern.type()}}))
     transfer = offered(modern, volume_id=volume_id)
-    message = refused(take(other, transfer), 400, "badRequest")
+    message = check_fault(take(other, transfer), 400, "badRequest")
     assert f"may not use the private volume type of snapshot {snapshot_id}" in message
     assert usage(other) == {}
     modern.post(f"/types/{kind['id']}/action", {"addProjectAccess": {"project": other.project}})
@@ -261,16 +261,16 @@ def test_a_snapshot_keeps_its_private_type(modern: Caller, other: Caller) -> Non
              {"volume_id": "x", "no_snapshots": "maybe"}, {"volume_id": "x", "colour": "red"}]
 )  # fmt: skip
 def test_offers_that_are_none(modern: Caller, body: object) -> None:
-    refused(modern.post(PATHS[0], {"transfer": body}), 400, "badRequest")
+    check_fault(modern.post(PATHS[0], {"transfer": body}), 400, "badRequest")
 
 
 def test_unknown_ones(modern: Caller, other: Caller) -> None:
-    missing(modern.post(PATHS[0], {"transfer": {"volume_id": str(uuid.uuid4())}}))
-    missing(other.post(PATHS[0], {"transfer": {"volume_id": modern.volume()}}))
-    missing(take(modern, {"id": str(uuid.uuid4()), "auth_key": "x"}))
+    check_not_found(modern.post(PATHS[0], {"transfer": {"volume_id": str(uuid.uuid4())}}))
+    check_not_found(other.post(PATHS[0], {"transfer": {"volume_id": modern.volume()}}))
+    check_not_found(take(modern, {"id": str(uuid.uuid4()), "auth_key": "x"}))
     transfer = offered(modern, volume_id=modern.volume())
     for accept in ({}, {"auth_key": None}, {"auth_key": 1}, {"auth_key": ""}, None):
-        refused(modern.post(f"{PATHS[0]}/{transfer['id']}/accept", {"accept": accept}), 400, "badRequest")
+        check_fault(modern.post(f"{PATHS[0]}/{transfer['id']}/accept", {"accept": accept}), 400, "badRequest")
 
 
 def test_the_key_is_shown_once_also_under_an_idempotency_key(modern: Caller, path: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.functional.caller import Caller, ModernCaller, missing, refused
+from tests.functional.caller import Caller, ModernCaller, check_fault, check_not_found
 
 
 @pytest.fixture
@@ -32,17 +32,17 @@ def test_a_project_is_let_in_and_out(caller: Caller, stranger: Caller, private: 
     group = {"consistencygroup": {"volume_types": type_id}}
 
     assert caller.get(access).json == {"volume_type_access": []}
-    missing(stranger.get(f"/types/{type_id}"))
+    check_not_found(stranger.get(f"/types/{type_id}"))
     assert type_id not in listed(stranger)
-    assert name in missing(stranger.post("/volumes", volume))
-    assert type_id in missing(stranger.post("/consistencygroups", group))
+    assert name in check_not_found(stranger.post("/volumes", volume))
+    assert type_id in check_not_found(stranger.post("/consistencygroups", group))
 
     assert act(caller, type_id, "addProjectAccess", stranger.project).status_code == 202
     assert caller.get(access).json == {
         "volume_type_access": [{"volume_type_id": type_id, "project_id": stranger.project}]
     }
     again = act(caller, type_id, "addProjectAccess", stranger.project)
-    assert "combination already exists" in refused(again, 409, "conflictingRequest")
+    assert "combination already exists" in check_fault(again, 409, "conflictingRequest")
     assert stranger.get(f"/types/{type_id}").json["volume_type"]["is_public"] is False
     assert type_id in listed(stranger)
     assert type_id not in listed(Caller(caller._client, roles="member"))
@@ -50,9 +50,9 @@ def test_a_project_is_let_in_and_out(caller: Caller, stranger: Caller, private: 
     stranger.done(stranger.post("/consistencygroups", group))
 
     assert act(caller, type_id, "removeProjectAccess", stranger.project).status_code == 202
-    missing(act(caller, type_id, "removeProjectAccess", stranger.project))
-    missing(stranger.get(f"/types/{type_id}"))
-    missing(stranger.post("/volumes", volume))
+    check_not_found(act(caller, type_id, "removeProjectAccess", stranger.project))
+    check_not_found(stranger.get(f"/types/{type_id}"))
+    check_not_found(stranger.post("/volumes", volume))
     # Volumes that were created before keep the type.
     assert stranger.get(f"/volumes/{volume_id}").json["volume"]["volume_type"] == name
 
@@ -79,7 +79,7 @@ def test_no_more_is_made_of_a_source_of_a_type_that_was_taken_away(
     act(later, kind, "removeProjectAccess", later.project)
     before = later_member.in_use()
     for path, body in requests:
-        gone = missing(later_member.post(path, body))
+        gone = check_not_found(later_member.post(path, body))
         assert gone == f"Volume type {kind} could not be found."
     assert later_member.in_use() == before
     later.done(later.post(*requests[1]))
@@ -92,11 +92,11 @@ def test_an_administrator_uses_any(caller: Caller, private: dict[str, Any]) -> N
 def test_a_public_type_has_no_list(caller: Caller) -> None:
     name = caller.type()
     (kind,) = caller.get(f"/types?name={name}").json["volume_types"]
-    message = missing(caller.get(f"/types/{kind['id']}/os-volume-type-access"))
+    message = check_not_found(caller.get(f"/types/{kind['id']}/os-volume-type-access"))
     assert message == "Access list not available for public volume types."
     for action in ("addProjectAccess", "removeProjectAccess"):
         answer = act(caller, kind["id"], action, "p")
-        assert "not applicable to public volume type" in refused(answer, 400, "badRequest")
+        assert "not applicable to public volume type" in check_fault(answer, 400, "badRequest")
 
 
 def test_only_administrators_say_so(caller: Caller, member: Caller, private: dict[str, Any]) -> None:
@@ -105,21 +105,21 @@ def test_only_administrators_say_so(caller: Caller, member: Caller, private: dic
         act(member, private["id"], "addProjectAccess", member.project),
         act(member, private["id"], "removeProjectAccess", member.project),
     ):
-        message = refused(answer, 403, "forbidden")
+        message = check_fault(answer, 403, "forbidden")
         assert message.startswith("Policy doesn't allow volume_extension:volume_type_access")
 
 
 @pytest.mark.parametrize("project", [None, "", 1, [], "a b", "x" * 256, "a\x00"])
 def test_projects_that_are_none(caller: Caller, private: dict[str, Any], project: object) -> None:
-    refused(act(caller, private["id"], "addProjectAccess", project), 400, "badRequest")
+    check_fault(act(caller, private["id"], "addProjectAccess", project), 400, "badRequest")
     assert caller.get(f"/types/{private['id']}/os-volume-type-access").json == {"volume_type_access": []}
 
 
 def test_actions_that_are_none(caller: Caller, private: dict[str, Any]) -> None:
     for body in ({}, {"other": {}}, {"addProjectAccess": None}, [], None):
-        refused(caller.post(f"/types/{private['id']}/action", body), 400, "badRequest")
-    missing(act(caller, str(uuid.uuid4()), "addProjectAccess", "p"))
-    missing(caller.get(f"/types/{uuid.uuid4()}/os-volume-type-access"))
+        check_fault(caller.post(f"/types/{private['id']}/action", body), 400, "badRequest")
+    check_not_found(act(caller, str(uuid.uuid4()), "addProjectAccess", "p"))
+    check_not_found(caller.get(f"/types/{uuid.uuid4()}/os-volume-type-access"))
 
 
 def test_quota_names_the_types_that_a_project_may_use(

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.functional.caller import Caller, missing, refused
+from tests.functional.caller import Caller, check_fault, check_not_found
 from tests.functional.volume_actions import act
 
 LUKS = {"provider": "luks", "control_location": "front-end", "cipher": "aes-xts-plain64", "key_size": 256}
@@ -71,9 +71,9 @@ def test_what_is_not_there(caller: Caller, path: str) -> None:
         caller.post(f"/types/{uuid.uuid4()}/encryption", {"encryption": LUKS}),
         caller.get(f"/volumes/{uuid.uuid4()}/encryption"),
     ):
-        missing(answer)
+        check_not_found(answer)
     assert caller.post(path, {"encryption": LUKS}).status_code == 200
-    missing(caller.get(f"{path}/colour"))
+    check_not_found(caller.get(f"{path}/colour"))
 
 
 @pytest.mark.parametrize(
@@ -90,26 +90,26 @@ def test_what_is_not_there(caller: Caller, path: str) -> None:
     ],
 )
 def test_what_cannot_be_an_encryption(caller: Caller, path: str, wrong: dict[str, object]) -> None:
-    refused(caller.post(path, {"encryption": LUKS | wrong}), 400, "badRequest")
+    check_fault(caller.post(path, {"encryption": LUKS | wrong}), 400, "badRequest")
     assert caller.get(path).json == {}
     assert caller.post(path, {"encryption": LUKS}).status_code == 200
-    refused(caller.put(f"{path}/x", {"encryption": wrong}), 400, "badRequest")
+    check_fault(caller.put(f"{path}/x", {"encryption": wrong}), 400, "badRequest")
 
 
 @pytest.mark.parametrize(
     "body", [{}, {"encryption": None}, {"encryption": {}}, {"encryption": {"provider": "x"}}]
 )
 def test_what_is_required(caller: Caller, path: str, body: object) -> None:
-    refused(caller.post(path, body), 400, "badRequest")
+    check_fault(caller.post(path, body), 400, "badRequest")
 
 
 def test_a_second_one_is_refused(caller: Caller, path: str, encrypted: str) -> None:
-    assert "already exists" in refused(caller.post(path, {"encryption": LUKS}), 400, "badRequest")
+    assert "already exists" in check_fault(caller.post(path, {"encryption": LUKS}), 400, "badRequest")
 
 
 def test_a_type_in_use_keeps_its_encryption(caller: Caller, name: str, path: str) -> None:
     volume_id = caller.volume(volume_type=name)
-    message = refused(caller.post(path, {"encryption": LUKS}), 400, "badRequest")
+    message = check_fault(caller.post(path, {"encryption": LUKS}), 400, "badRequest")
     assert message == "Cannot create encryption specs. Volume type in use."
     caller.done(caller.delete(f"/volumes/{volume_id}"))
     assert caller.post(path, {"encryption": LUKS}).status_code == 200
@@ -133,7 +133,7 @@ def ways(caller: Caller, encrypted: str) -> dict[str, Any]:
 
 def test_no_volume_of_it_is_made_in_clear(caller: Caller, encrypted: str) -> None:
     for way, answer in ways(caller, encrypted).items():
-        assert "asks for encryption" in refused(answer, 400, "badRequest"), way
+        assert "asks for encryption" in check_fault(answer, 400, "badRequest"), way
     volumes = caller.get("/volumes/detail").json["volumes"]
     assert encrypted not in {volume["volume_type"] for volume in volumes}
 
@@ -142,19 +142,21 @@ def test_nor_in_a_group_that_had_the_type_before(caller: Caller, name: str, path
     group_id = caller.group(name)
     assert caller.post(path, {"encryption": LUKS}).status_code == 200
     wished = {"size": 1, "volume_type": name, "consistencygroup_id": group_id}
-    assert "asks for encryption" in refused(caller.post("/volumes", {"volume": wished}), 400, "badRequest")
+    assert "asks for encryption" in check_fault(
+        caller.post("/volumes", {"volume": wished}), 400, "badRequest"
+    )
 
 
 def test_a_type_is_deleted_with_its_encryption(caller: Caller, path: str, encrypted: str) -> None:
     assert caller.delete(path.removesuffix("/encryption")).status_code == 202
-    missing(caller.get(path))
+    check_not_found(caller.get(path))
 
 
 def test_a_volume_is_not_encrypted(caller: Caller) -> None:
     path = f"/volumes/{caller.volume()}/encryption"
     assert caller.get(path).json == {"encryption_key_id": None}
     assert caller.get(f"{path}/encryption_key_id").json == {"encryption_key_id": None}
-    missing(caller.get(f"{path}/cipher"))
+    check_not_found(caller.get(f"{path}/cipher"))
 
 
 def test_they_are_for_administrators(caller: Caller, member: Caller, path: str, encrypted: str) -> None:
@@ -165,4 +167,4 @@ def test_they_are_for_administrators(caller: Caller, member: Caller, path: str, 
         member.put(f"{path}/x", {"encryption": {}}),
         member.delete(f"{path}/x"),
     ):
-        refused(answer, 403, "forbidden")
+        check_fault(answer, 403, "forbidden")

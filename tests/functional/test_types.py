@@ -15,7 +15,7 @@ from cgflow.config import Settings
 from cgflow.engine.task import Task
 from flows.tasks.placement import CheckRetype, ScheduleVolume
 from flows.tasks.record import CommitRetype
-from tests.functional.caller import Caller, malformed, missing, refused
+from tests.functional.caller import Caller, check_bad_request, check_fault, check_not_found
 from tests.support.world import World
 
 
@@ -49,20 +49,20 @@ def test_create_show_update_delete(caller: Caller) -> None:
     assert caller.get(path).json["volume_type"][left_out] is False
     deleted = caller.delete(path)
     assert (deleted.status_code, deleted.data) == (202, b"")
-    assert missing(caller.get(path)) == f"Volume type {kind['id']} could not be found."
+    assert check_not_found(caller.get(path)) == f"Volume type {kind['id']} could not be found."
 
 
 def test_names(caller: Caller) -> None:
     kind = created(caller)
     taken = caller.post("/types", {"volume_type": {"name": f"  {kind['name']} "}})
-    assert refused(taken, 409, "conflictingRequest") == f"Volume Type {kind['name']} already exists."
+    assert check_fault(taken, 409, "conflictingRequest") == f"Volume Type {kind['name']} already exists."
     other = created(caller)
     again = caller.put(f"/types/{other['id']}", {"volume_type": {"name": kind["name"]}})
-    refused(again, 409, "conflictingRequest")
+    check_fault(again, 409, "conflictingRequest")
     for name in ("", "   ", None, 5, "x" * 256, "a\x00b"):
-        malformed(caller.post("/types", {"volume_type": {"name": name}}), "name")
-    malformed(caller.post("/types", {"volume_type": {}}), "name")
-    malformed(caller.put(f"/types/{other['id']}", {"volume_type": {"name": " "}}), "name")
+        check_bad_request(caller.post("/types", {"volume_type": {"name": name}}), "name")
+    check_bad_request(caller.post("/types", {"volume_type": {}}), "name")
+    check_bad_request(caller.put(f"/types/{other['id']}", {"volume_type": {"name": " "}}), "name")
 
 
 def test_a_name_that_is_null_stays(caller: Caller) -> None:
@@ -79,8 +79,8 @@ def test_a_name_that_is_null_stays(caller: Caller) -> None:
 @pytest.mark.parametrize("word", ["maybe", 1, []])
 def test_public_is_yes_or_no(caller: Caller, word: object) -> None:
     body = {"volume_type": {"name": "x", "os-volume-type-access:is_public": word}}
-    malformed(caller.post("/types", body), "os-volume-type-access:is_public")
-    malformed(caller.put("/types/x", {"volume_type": {"is_public": word}}), "is_public")
+    check_bad_request(caller.post("/types", body), "os-volume-type-access:is_public")
+    check_bad_request(caller.put("/types/x", {"volume_type": {"is_public": word}}), "is_public")
 
 
 def test_lists(caller: Caller, member: Caller) -> None:
@@ -95,9 +95,9 @@ def test_lists(caller: Caller, member: Caller) -> None:
     assert private["id"] in ids(caller, "?is_public=False")
     assert private["id"] not in ids(member, "?is_public=none")
     assert public["id"] in ids(member, "?is_public=none")
-    missing(member.get(f"/types/{private['id']}"))
-    missing(caller.get(f"/types/{public['name']}"))
-    malformed(caller.get("/types?is_public=perhaps"), "is_public")
+    check_not_found(member.get(f"/types/{private['id']}"))
+    check_not_found(caller.get(f"/types/{public['name']}"))
+    check_bad_request(caller.get("/types?is_public=perhaps"), "is_public")
 
 
 def test_pages(caller: Caller) -> None:
@@ -117,7 +117,7 @@ def test_one_that_is_used(caller: Caller) -> None:
     """S81."""
     kind = created(caller)
     caller.group(kind["name"])
-    message = refused(caller.delete(f"/types/{kind['id']}"), 400, "badRequest")
+    message = check_fault(caller.delete(f"/types/{kind['id']}"), 400, "badRequest")
     assert message == (
         "Target volume type is still in use. It is that of consistency groups, which have to go first."
     )
@@ -129,7 +129,7 @@ def test_one_that_only_a_snapshot_has(caller: Caller) -> None:
     volume_id = caller.volume(volume_type=old["name"])
     snapshot_id = caller.snapshot(volume_id)
     caller.done(caller.post(f"/volumes/{volume_id}/action", {"os-retype": {"new_type": new["name"]}}))
-    message = refused(caller.delete(f"/types/{old['id']}"), 400, "badRequest")
+    message = check_fault(caller.delete(f"/types/{old['id']}"), 400, "badRequest")
     assert message.startswith("Target volume type is still in use. It is that of snapshots,")
     assert caller.in_use()[f"snapshots_{old['name']}"] == 1
     caller.done(caller.delete(f"/snapshots/{snapshot_id}"))
@@ -138,7 +138,7 @@ def test_one_that_only_a_snapshot_has(caller: Caller) -> None:
 
 
 def test_the_default(caller: Caller, served: World) -> None:
-    assert missing(caller.get("/types/default")) == "Default volume type can not be found."
+    assert check_not_found(caller.get("/types/default")) == "Default volume type can not be found."
     kind = created(caller)
     runtime = served.runtime.__class__(
         **{**vars(served.runtime), "settings": Settings(default_volume_type=kind["name"])}
@@ -156,7 +156,7 @@ def test_public_types_are_asked_for_in_every_word(caller: Caller, path: str) -> 
             shown = speaker.get(f"{path}?is_public={word}").json[root]
             assert {str(one["is_public"]) for one in shown} <= {"True", "False"} - {other}, word
     for word in ("", "maybe", "2"):
-        malformed(speaker.get(f"{path}?is_public={word}"), "is_public")
+        check_bad_request(speaker.get(f"{path}?is_public={word}"), "is_public")
 
 
 def test_the_specs_of_a_type_with_volumes_stay(caller: Caller) -> None:
@@ -169,7 +169,7 @@ def test_the_specs_of_a_type_with_volumes_stay(caller: Caller) -> None:
         caller.put(f"{path}/bench:a", {"bench:a": "c"}),
         caller.delete(f"{path}/bench:a"),
     ):
-        assert "Volume Type is currently in use" in refused(answer, 400, "badRequest")
+        assert "Volume Type is currently in use" in check_fault(answer, 400, "badRequest")
     assert caller.get(path).json == {"extra_specs": {"bench:a": "b"}}
     caller.flow(caller.delete(f"/volumes/{volume}"))
     assert caller.put(f"{path}/bench:a", {"bench:a": "c"}).status_code == 200
@@ -188,8 +188,8 @@ def test_extra_specs(caller: Caller, member: Caller) -> None:
     assert member.get(f"/types/{kind['id']}").json["volume_type"]["extra_specs"] == {}
     deleted = caller.delete(f"{path}/first")
     assert (deleted.status_code, deleted.data) == (202, b"")
-    missing(caller.delete(f"{path}/first"))
-    missing(caller.get(f"{path}/first"))
+    check_not_found(caller.delete(f"{path}/first"))
+    check_not_found(caller.get(f"{path}/first"))
 
 
 @pytest.mark.parametrize(
@@ -206,14 +206,16 @@ def test_extra_specs(caller: Caller, member: Caller) -> None:
 )
 def test_extra_specs_that_are_none(caller: Caller, specs: dict[str, object]) -> None:
     kind = created(caller)
-    malformed(caller.post(f"/types/{kind['id']}/extra_specs", {"extra_specs": specs}), "extra_specs")
-    malformed(caller.post("/types", {"volume_type": {"name": "x", "extra_specs": specs}}), "extra_specs")
+    check_bad_request(caller.post(f"/types/{kind['id']}/extra_specs", {"extra_specs": specs}), "extra_specs")
+    check_bad_request(
+        caller.post("/types", {"volume_type": {"name": "x", "extra_specs": specs}}), "extra_specs"
+    )
 
 
 @pytest.mark.parametrize("body", [{}, {"other": "v"}, {"k": "v", "other": "v"}, {"k": 1}, [], "k", None])
 def test_one_extra_spec_under_another_key(caller: Caller, body: object) -> None:
     kind = created(caller)
-    refused(caller.put(f"/types/{kind['id']}/extra_specs/k", body), 400, "badRequest")
+    check_fault(caller.put(f"/types/{kind['id']}/extra_specs/k", body), 400, "badRequest")
 
 
 def test_unknown_ones(caller: Caller) -> None:
@@ -227,7 +229,7 @@ def test_unknown_ones(caller: Caller) -> None:
         ("PUT", "/extra_specs/k", {"k": "v"}),
         ("DELETE", "/extra_specs/k", None),
     ):
-        message = missing(caller.call(method, f"/types/{unknown}{path}", body))
+        message = check_not_found(caller.call(method, f"/types/{unknown}{path}", body))
         assert message == f"Volume type {unknown} could not be found."
 
 
@@ -242,7 +244,7 @@ def test_one_that_a_retype_gives_or_may_give_back(
     body = {"os-retype": {"new_type": kinds["new"]["name"]}}
     caller.done(caller.post(f"/volumes/{volume_id}/action", body))
     (answer,) = answers
-    assert "operations that have not ended" in refused(answer, 400, "badRequest")
+    assert "operations that have not ended" in check_fault(answer, 400, "badRequest")
     assert caller.get(f"/volumes/{volume_id}").json["volume"]["volume_type"] == kinds["new"]["name"]
     assert caller.delete(f"/types/{kinds['old']['id']}").status_code == 202
 
@@ -254,7 +256,7 @@ def test_names_change_and_usage_is_the_sum_over_what_lives(caller: Caller) -> No
     caller.snapshot(first)
     caller.done(caller.post(f"/volumes/{first}/action", {"os-retype": {"new_type": c["name"]}}))
     caller.volume(size=3, volume_type=c["name"])
-    refused(caller.delete(f"/types/{a['id']}"), 400, "badRequest")
+    check_fault(caller.delete(f"/types/{a['id']}"), 400, "badRequest")
     away = f"type-{uuid.uuid4().hex[:8]}"
     for kind, name in ((a, away), (c, a["name"]), (a, c["name"])):
         assert caller.put(f"/types/{kind['id']}", {"volume_type": {"name": name}}).status_code == 200
@@ -288,4 +290,4 @@ def test_one_of_a_volume_that_is_being_made(caller: Caller, monkeypatch: pytest.
     answers = after(monkeypatch, ScheduleVolume, lambda: caller.delete(f"/types/{kind['id']}"))
     caller.volume(volume_type=kind["name"])
     (answer,) = answers
-    assert "It is that of volumes" in refused(answer, 400, "badRequest")
+    assert "It is that of volumes" in check_fault(answer, 400, "badRequest")

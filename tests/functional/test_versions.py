@@ -7,7 +7,7 @@ import re
 import pytest
 from flask import Flask
 
-from tests.functional.caller import Caller, missing, refused
+from tests.functional.caller import Caller, check_fault, check_not_found
 
 NEWEST = "3.71"
 
@@ -51,8 +51,8 @@ def test_without_a_final_slash_the_way_to_the_document_is_told(app: Flask) -> No
     ],
 )
 def test_an_address_with_an_empty_id_is_nowhere(caller: Caller, method: str, path: str) -> None:
-    missing(caller.call(method, path))
-    missing(caller._client.open(f"/v3{path}", method=method, headers=caller._headers))
+    check_not_found(caller.call(method, path))
+    check_not_found(caller._client.open(f"/v3{path}", method=method, headers=caller._headers))
 
 
 @pytest.mark.parametrize("path", ["/v3/os-assisted-volume-snapshots", "/v3/groups", "/v2", "/v4", "/nothing"])
@@ -75,14 +75,14 @@ def test_a_version_that_is_offered_is_repeated(caller: Caller, asked: str | None
 @pytest.mark.parametrize("asked", ["3.99", "2.0", "3.72"])
 def test_a_version_out_of_range_is_not_acceptable(caller: Caller, asked: str) -> None:
     answer = caller.get("/volumes", headers={"OpenStack-API-Version": f"volume {asked}"})
-    assert refused(answer, 406, "computeFault") == (
+    assert check_fault(answer, 406, "computeFault") == (
         f"Version {asked} is not supported by the API. Minimum is 3.0 and maximum is {NEWEST}."
     )
 
 
 @pytest.mark.parametrize("asked", ["compute 2.1", "volume", "volume three", "3.0", "volume 3", ""])
 def test_a_version_that_means_nothing_here_is_refused(caller: Caller, asked: str) -> None:
-    refused(caller.get("/volumes", headers={"OpenStack-API-Version": asked}), 400, "badRequest")
+    check_fault(caller.get("/volumes", headers={"OpenStack-API-Version": asked}), 400, "badRequest")
 
 
 @pytest.mark.parametrize("path", ["/volumes", "/volumes/nothing", "/nowhere/at/all", "/volumes?limit=x"])
@@ -104,9 +104,9 @@ def test_health_is_open(app: Flask) -> None:
 
 
 def test_an_unknown_path_and_a_wrong_method_are_told_in_the_same_shape(caller: Caller) -> None:
-    missing(caller.get("/nowhere"))
+    check_not_found(caller.get("/nowhere"))
     answer = caller.call("PATCH", "/volumes")
-    refused(answer, 405, "badMethod")
+    check_fault(answer, 405, "badMethod")
     assert "POST" in answer.headers["Allow"]
 
 
@@ -124,6 +124,6 @@ def test_what_no_route_serves_is_answered_as_cinder_does(caller: Caller, method:
 def test_only_json_is_spoken(caller: Caller) -> None:
     """S26."""
     answer = caller.post("/types", data="<volume_type/>", headers={"Content-Type": "application/xml"})
-    refused(answer, 415, "badMediaType")
+    check_fault(answer, 415, "badMediaType")
     assert caller.get("/volumes", headers={"Accept": "application/xml"}).mimetype == "application/json"
     assert caller.get("/volumes", headers={"Accept": "application/json, */*"}).status_code == 200

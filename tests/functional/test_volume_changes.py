@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import uuid
 
-from tests.functional.caller import Caller, malformed, missing, refused
+from tests.functional.caller import Caller, check_bad_request, check_fault, check_not_found
 
 
 def test_from_a_snapshot(caller: Caller) -> None:
     name = caller.type()
     snapshot_id = caller.snapshot(caller.volume(size=2, volume_type=name))
-    assert "cannot be smaller" in malformed(
+    assert "cannot be smaller" in check_bad_request(
         caller.post("/volumes", {"volume": {"size": 1, "snapshot_id": snapshot_id}}), "size"
     )
     for size in (None, 3):
@@ -19,7 +19,7 @@ def test_from_a_snapshot(caller: Caller) -> None:
         assert (volume["size"], volume["snapshot_id"]) == (size or 2, snapshot_id)
         assert (volume["volume_type"], volume["source_volid"]) == (name, None)
     unknown = str(uuid.uuid4())
-    assert unknown in missing(caller.post("/volumes", {"volume": {"snapshot_id": unknown}}))
+    assert unknown in check_not_found(caller.post("/volumes", {"volume": {"snapshot_id": unknown}}))
 
 
 def test_from_another_volume(caller: Caller) -> None:
@@ -29,7 +29,7 @@ def test_from_another_volume(caller: Caller) -> None:
     assert (volume["size"], volume["source_volid"], volume["snapshot_id"]) == (2, source, None)
     assert caller.get("/snapshots").json == {"snapshots": []}, "the cut in between is nobody's"
     both = {"source_volid": source, "snapshot_id": caller.snapshot(source)}
-    assert "not both" in malformed(caller.post("/volumes", {"volume": both}))
+    assert "not both" in check_bad_request(caller.post("/volumes", {"volume": both}))
     caller.done(caller.delete(f"/volumes/{source}?cascade=True"))
     assert caller.get(f"/volumes/{made}").json["volume"]["status"] == "available"
 
@@ -65,7 +65,7 @@ def test_retype(caller: Caller) -> None:
         f"volumes_{new}": 1,
         f"gigabytes_{new}": 2,
     }
-    assert "has type" in malformed(caller.post(f"/volumes/{volume_id}/action", body), "new_type")
+    assert "has type" in check_bad_request(caller.post(f"/volumes/{volume_id}/action", body), "new_type")
     unfit = caller.type(volume_backend_name="elsewhere")
     flow = caller.flow(caller.post(f"/volumes/{volume_id}/action", {"os-retype": {"new_type": unfit}}))
     assert flow["state"] == "reverted"
@@ -82,7 +82,9 @@ def test_revert(caller: Caller) -> None:
     caller.done(caller.post(f"/volumes/{volume_id}/action", body))
     assert caller.get(f"/volumes/{volume_id}").json["volume"]["status"] == "available"
     other = caller.volume()
-    assert "not belong to volume" in malformed(caller.post(f"/volumes/{other}/action", body), "snapshot_id")
+    assert "not belong to volume" in check_bad_request(
+        caller.post(f"/volumes/{other}/action", body), "snapshot_id"
+    )
 
 
 def test_members_stay_in_step(caller: Caller) -> None:
@@ -96,31 +98,31 @@ def test_members_stay_in_step(caller: Caller) -> None:
         {"os-migrate_volume": {"host": "there@memory#memory"}},
         {"revert": {"snapshot_id": snapshot_id}},
     ):
-        message = refused(caller.post(f"/volumes/{volume_id}/action", body), 400, "badRequest")
+        message = check_fault(caller.post(f"/volumes/{volume_id}/action", body), 400, "badRequest")
         assert message.startswith("Invalid volume: Volume must not be part of a consistency group.")
 
 
 def test_migration_is_not_offered(caller: Caller) -> None:
     """S36."""
     body = {"os-migrate_volume": {"host": "there@memory#memory"}}
-    message = refused(caller.post(f"/volumes/{caller.volume()}/action", body), 400, "badRequest")
+    message = check_fault(caller.post(f"/volumes/{caller.volume()}/action", body), 400, "badRequest")
     assert "Migration between backends is not supported" in message
 
 
 def test_force_delete_is_for_administrators(caller: Caller) -> None:
     volume_id = caller.volume()
-    refused(
+    check_fault(
         caller.as_member().post(f"/volumes/{volume_id}/action", {"os-force_delete": {}}), 403, "forbidden"
     )
     caller.done(caller.post(f"/volumes/{volume_id}/action", {"os-force_delete": {}}))
-    missing(caller.get(f"/volumes/{volume_id}"))
+    check_not_found(caller.get(f"/volumes/{volume_id}"))
 
 
 def test_force_delete_ends_the_offer_of_a_volume(caller: Caller) -> None:
     volume_id = caller.volume()
     offer = caller.post("/os-volume-transfer", {"transfer": {"volume_id": volume_id}}).json["transfer"]
-    refused(caller.delete(f"/volumes/{volume_id}"), 400, "badRequest")
+    check_fault(caller.delete(f"/volumes/{volume_id}"), 400, "badRequest")
     caller.done(caller.post(f"/volumes/{volume_id}/action", {"os-force_delete": {}}))
-    missing(caller.get(f"/volumes/{volume_id}"))
-    missing(caller.get(f"/os-volume-transfer/{offer['id']}"))
+    check_not_found(caller.get(f"/volumes/{volume_id}"))
+    check_not_found(caller.get(f"/os-volume-transfer/{offer['id']}"))
     assert caller.in_use() == {}

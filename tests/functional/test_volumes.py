@@ -7,7 +7,7 @@ import uuid
 import pytest
 
 from cgflow.drivers.fault_injection.faulty_driver import Fault, FaultSchedule
-from tests.functional.caller import Caller, malformed, missing, refused
+from tests.functional.caller import Caller, check_bad_request, check_fault, check_not_found
 
 UNUSED = {
     "consistencygroup_id": None,
@@ -62,7 +62,7 @@ def test_create_show_list_delete(caller: Caller) -> None:
     deleted = caller.delete(f"/volumes/{volume['id']}?cascade=False")
     assert (deleted.status_code, deleted.data) == (202, b"")
     caller.done(deleted)
-    missing(caller.get(f"/volumes/{volume['id']}"))
+    check_not_found(caller.get(f"/volumes/{volume['id']}"))
 
 
 def test_metadata_type_and_digits(caller: Caller) -> None:
@@ -76,26 +76,26 @@ def test_metadata_type_and_digits(caller: Caller) -> None:
     "size", [0, -1, "0", "-1", "x", "", " 1", "1.0", 1.0, 1.5, True, [], {}, 2**31, 10**40, "９"]
 )
 def test_sizes_that_are_none(caller: Caller, size: object) -> None:
-    assert "size" in malformed(caller.post("/volumes", {"volume": {"size": size}}), "size")
+    assert "size" in check_bad_request(caller.post("/volumes", {"volume": {"size": size}}), "size")
 
 
 def test_without_a_size(caller: Caller) -> None:
-    assert "size" in malformed(caller.post("/volumes", {"volume": {}}), "size")
+    assert "size" in check_bad_request(caller.post("/volumes", {"volume": {}}), "size")
 
 
 @pytest.mark.parametrize("wish", ["imageRef", "multiattach", "source_replica"])
 def test_what_is_not_offered_yet_is_refused_by_name(caller: Caller, wish: str) -> None:
     for value in ("x", True):
         answer = caller.post("/volumes", {"volume": {"size": 1, wish: value}})
-        assert malformed(answer, wish) == f"'{wish}' is not supported yet."
+        assert check_bad_request(answer, wish) == f"'{wish}' is not supported yet."
 
 
 def test_of_an_unknown_type_or_group(caller: Caller) -> None:
     """S51."""
-    assert "nope" in missing(caller.post("/volumes", {"volume": {"size": 1, "volume_type": "nope"}}))
+    assert "nope" in check_not_found(caller.post("/volumes", {"volume": {"size": 1, "volume_type": "nope"}}))
     unknown = str(uuid.uuid4())
     body = {"volume": {"size": 1, "volume_type": caller.type(), "consistencygroup_id": unknown}}
-    assert missing(caller.post("/volumes", body)) == f"Consistency group id:{unknown} not found"
+    assert check_not_found(caller.post("/volumes", body)) == f"Consistency group id:{unknown} not found"
 
 
 def test_in_a_group(caller: Caller) -> None:
@@ -103,10 +103,12 @@ def test_in_a_group(caller: Caller) -> None:
     name, other = caller.type(), caller.type()
     group_id = caller.group(name)
     body = {"size": 1, "consistencygroup_id": group_id}
-    assert malformed(caller.post("/volumes", {"volume": body}), "volume_type") == (
+    assert check_bad_request(caller.post("/volumes", {"volume": body}), "volume_type") == (
         "volume_type must be provided when creating a volume in a consistency group."
     )
-    message = malformed(caller.post("/volumes", {"volume": body | {"volume_type": other}}), "volume_type")
+    message = check_bad_request(
+        caller.post("/volumes", {"volume": body | {"volume_type": other}}), "volume_type"
+    )
     assert message.startswith(
         "Invalid input received: Invalid volume_type provided (requested type must be supported "
         "by this consistency group."
@@ -116,7 +118,7 @@ def test_in_a_group(caller: Caller) -> None:
     assert volume["consistencygroup_id"] == group_id
     found = caller.get(f"/volumes?consistencygroup_id={group_id}").json["volumes"]
     assert [volume["id"] for volume in found] == [volume_id]
-    message = refused(caller.delete(f"/volumes/{volume_id}"), 400, "badRequest")
+    message = check_fault(caller.delete(f"/volumes/{volume_id}"), 400, "badRequest")
     assert "Volume cannot be deleted while in a consistency group" in message
 
 
@@ -128,7 +130,7 @@ def test_in_a_group_that_is_not_available(caller: Caller, faults: FaultSchedule)
     caller.flow(answer)
     group_id = answer.json["consistencygroup"]["id"]
     body = {"volume": {"size": 1, "volume_type": name, "consistencygroup_id": group_id}}
-    assert refused(caller.post("/volumes", body), 400, "badRequest").startswith(
+    assert check_fault(caller.post("/volumes", body), 400, "badRequest").startswith(
         "Invalid ConsistencyGroup: Originating consistencygroup status must be one of 'available' values"
     )
 
@@ -136,22 +138,22 @@ def test_in_a_group_that_is_not_available(caller: Caller, faults: FaultSchedule)
 def test_over_quota(caller: Caller) -> None:
     caller.put(f"/os-quota-sets/{caller.project}", {"quota_set": {"gigabytes": 4, "volumes": 1}})
     answer = caller.post("/volumes", {"volume": {"size": 5}})
-    assert refused(answer, 413, "overLimit") == (
+    assert check_fault(answer, 413, "overLimit") == (
         "Requested volume or snapshot exceeds allowed Gigabytes quota. Requested 5G, "
         "quota is 4G and 0G has been consumed."
     )
     assert answer.headers["Retry-After"] == "0"
     volume_id = caller.volume()
-    refused(caller.post("/volumes", {"volume": {"size": 1}}), 413, "overLimit")
+    check_fault(caller.post("/volumes", {"volume": {"size": 1}}), 413, "overLimit")
     more = {"os-extend": {"new_size": 5}}
-    refused(caller.post(f"/volumes/{volume_id}/action", more), 413, "overLimit")
+    check_fault(caller.post(f"/volumes/{volume_id}/action", more), 413, "overLimit")
 
 
 def test_extend(caller: Caller) -> None:
     volume_id = caller.volume(size=2)
     for size in (2, 1):
         answer = caller.post(f"/volumes/{volume_id}/action", {"os-extend": {"new_size": size}})
-        assert "New size for extend must be greater" in malformed(answer, "new_size")
+        assert "New size for extend must be greater" in check_bad_request(answer, "new_size")
     answer = caller.post(f"/volumes/{volume_id}/action", {"os-extend": {"new_size": 3}})
     assert (answer.status_code, answer.data) == (202, b"")
     caller.done(answer)
@@ -160,7 +162,9 @@ def test_extend(caller: Caller) -> None:
 
 @pytest.mark.parametrize("size", [0, -5, "x", None, True, 1.5, [], 2**31])
 def test_extend_to_what_is_no_size(caller: Caller, size: object) -> None:
-    malformed(caller.post("/volumes/x/action", {"os-extend": {"new_size": size}}), "os-extend.new_size")
+    check_bad_request(
+        caller.post("/volumes/x/action", {"os-extend": {"new_size": size}}), "os-extend.new_size"
+    )
 
 
 def test_connections(caller: Caller) -> None:
@@ -170,7 +174,7 @@ def test_connections(caller: Caller) -> None:
     assert (info["driver_volume_type"], info["data"]["volume"]) == ("memory", volume_id)
     for connector in ({}, None):
         answer = caller.post(f"/volumes/{volume_id}/action", {"os-initialize_connection": connector})
-        refused(answer, 400, "badRequest")
+        check_fault(answer, 400, "badRequest")
     answer = caller.post(f"/volumes/{volume_id}/action", {"os-terminate_connection": {"connector": {}}})
     assert (answer.status_code, answer.data) == (202, b"")
 
@@ -189,7 +193,7 @@ def test_a_backend_that_refuses_a_connection(
     volume_id = caller.volume()
     faults.add_fault(Fault("connection", kind))  # type: ignore[arg-type]
     answer = caller.post(f"/volumes/{volume_id}/action", {"os-initialize_connection": {"connector": {}}})
-    refused(answer, status, key)
+    check_fault(answer, status, key)
     assert ("Retry-After" in answer.headers) == (status in (409, 503))
 
 
@@ -201,8 +205,10 @@ def test_an_error_volume_has_no_address_and_can_be_deleted(caller: Caller, fault
     assert volume["status"] == "error"
     assert volume["cgflow:reason"]
     path = f"/volumes/{volume['id']}"
-    refused(caller.post(f"{path}/action", {"os-initialize_connection": {"connector": {}}}), 400, "badRequest")
-    refused(caller.post(f"{path}/action", {"os-extend": {"new_size": 2}}), 400, "badRequest")
+    check_fault(
+        caller.post(f"{path}/action", {"os-initialize_connection": {"connector": {}}}), 400, "badRequest"
+    )
+    check_fault(caller.post(f"{path}/action", {"os-extend": {"new_size": 2}}), 400, "badRequest")
     caller.done(caller.delete(path))
 
 
@@ -220,7 +226,7 @@ def test_an_error_volume_has_no_address_and_can_be_deleted(caller: Caller, fault
     ],
 )
 def test_actions_that_are_none(caller: Caller, body: object) -> None:
-    refused(caller.post("/volumes/x/action", body), 400, "badRequest")
+    check_fault(caller.post("/volumes/x/action", body), 400, "badRequest")
 
 
 def test_unknown_ones(caller: Caller) -> None:
@@ -232,18 +238,18 @@ def test_unknown_ones(caller: Caller) -> None:
         caller.post(f"/volumes/{unknown}/action", {"os-initialize_connection": {"connector": {}}}),
         caller.post(f"/volumes/{unknown}/action", {"os-terminate_connection": {"connector": {}}}),
     ):
-        assert missing(answer) == f"Volume {unknown} could not be found."
+        assert check_not_found(answer) == f"Volume {unknown} could not be found."
 
 
 def test_a_cascade_takes_the_snapshots_along(caller: Caller) -> None:
-    malformed(caller.delete("/volumes/x?cascade=what"), "cascade")
+    check_bad_request(caller.delete("/volumes/x?cascade=what"), "cascade")
     volume_id = caller.volume()
     copies = [caller.snapshot(volume_id) for _ in range(2)]
-    message = refused(caller.delete(f"/volumes/{volume_id}?cascade=False"), 400, "badRequest")
+    message = check_fault(caller.delete(f"/volumes/{volume_id}?cascade=False"), 400, "badRequest")
     assert "still has dependent snapshots" in message
     caller.done(caller.delete(f"/volumes/{volume_id}?cascade=True"))
     for copy in copies:
-        missing(caller.get(f"/snapshots/{copy}"))
+        check_not_found(caller.get(f"/snapshots/{copy}"))
     assert caller.in_use() == {}
 
 
@@ -253,5 +259,5 @@ def test_a_member_of_a_cgsnapshot_is_not_taken_along(caller: Caller) -> None:
     volume_id = caller.member(group_id, name)
     caller.cgsnapshot(group_id)
     for path in (f"/volumes/{volume_id}", f"/volumes/{volume_id}?cascade=True"):
-        message = refused(caller.delete(path), 400, "badRequest")
+        message = check_fault(caller.delete(path), 400, "badRequest")
         assert "Volume cannot be deleted while in a consistency group" in message  # S58

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.parts import require
-from tests.support.project import Project
-from tests.support.serving import Served
+from tests.support.requirements import require
+from tests.support.served_process import Served
+from tests.support.served_project import Project
 
 Start = Callable[..., Project]
 

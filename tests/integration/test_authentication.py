@@ -12,8 +12,8 @@ import pytest
 import requests
 
 from tests.integration.conftest import Start
-from tests.integration.test_refusals import refused
-from tests.support.keystone import keystone
+from tests.integration.test_start_refusals import refused
+from tests.support.keystone_server import keystone
 
 pytestmark = pytest.mark.real
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from tests.integration.conftest import ground, starting
-from tests.support.btrfs import BLOCK, File
-from tests.support.project import Project, one_value
+from tests.support.btrfs_fixture import BLOCK, OpenFile
+from tests.support.served_project import Project, single_byte_value
 
 pytestmark = pytest.mark.real
 
@@ -45,10 +45,10 @@ def group(project: Project) -> Iterator[tuple[str, list[str]]]:
     assert project.claims() == []
 
 
-def opened(info: dict[str, Any]) -> File:
+def opened(info: dict[str, Any]) -> OpenFile:
     assert info["driver_volume_type"] == "local"
     path, is_copy = info["data"]["device_path"], info["data"]["read_only"]
-    return File(path, 0, writable=False) if is_copy else File(path)
+    return OpenFile(path, 0, writable=False) if is_copy else OpenFile(path)
 
 
 def cuts(folder: Path, group_id: str) -> list[str]:
@@ -60,7 +60,7 @@ def held_by(project: Project, cgsnapshot_id: str, members: list[str]) -> list[in
     copies, held = project.copies(cgsnapshot_id), []
     for volume_id in members:
         with opened(project.client.snapshots.connect(copies[volume_id])) as file:
-            held.append(one_value(file.read(0, BLOCK)))
+            held.append(single_byte_value(file.read(0, BLOCK)))
         project.client.snapshots.disconnect(copies[volume_id])
     return held
 

@@ -16,11 +16,11 @@ import pytest
 
 from cgflow.client.http import Accepted, ServiceError
 from tests.integration.conftest import Serving, ground
-from tests.support import holding_serve
-from tests.support.btrfs import File
+from tests.support import serve_holding_flows
+from tests.support.btrfs_fixture import OpenFile
 from tests.support.nbd_client import NbdClient
-from tests.support.parts import require
-from tests.support.project import BLOCK, Project, one_value
+from tests.support.requirements import require
+from tests.support.served_project import BLOCK, Project, single_byte_value
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
 
@@ -32,7 +32,7 @@ class Holding(Serving):
 
     def __init__(self, place: Path, backend: str, *options: str) -> None:
         super().__init__(place / "s", backend=backend, options=options)
-        self._command[:1] = [sys.executable, holding_serve.__file__]
+        self._command[:1] = [sys.executable, serve_holding_flows.__file__]
         self._place = place
         for name in ("held", "goes_on"):
             os.mkfifo(place / name)
@@ -50,7 +50,7 @@ class Holding(Serving):
 def holding(request: pytest.FixtureRequest) -> Iterator[Project]:
     """One service on each kind of real storage, shared by all tests."""
     with ground() as place, pytest.MonkeyPatch.context() as patch:
-        patch.setenv(holding_serve.HOLD_IN, str(place))
+        patch.setenv(serve_holding_flows.HOLD_IN, str(place))
         if request.param == "qsd":
             require("qemu-storage-daemon")
             served = Holding(place, "qsd")
@@ -69,7 +69,7 @@ def holding(request: pytest.FixtureRequest) -> Iterator[Project]:
 def opened(project: Project, volume_id: str) -> Any:
     info = project.client.volumes.connect(volume_id)
     if info["driver_volume_type"] == "local":
-        return File(info["data"]["device_path"])
+        return OpenFile(info["data"]["device_path"])
     return NbdClient.from_uri(str(info["data"]["uri"]))
 
 
@@ -83,7 +83,7 @@ def written(project: Project, volume_id: str, value: int, offset: int = 0) -> No
 
 def read(project: Project, volume_id: str, offset: int = 0) -> int:
     with opened(project, volume_id) as client:
-        return one_value(client.read(offset, BLOCK))
+        return single_byte_value(client.read(offset, BLOCK))
 
 
 def begun(project: Project, ask: Any) -> Accepted:
@@ -98,7 +98,7 @@ def ended(project: Project, accepted: Accepted) -> None:
     """Cancel the operation, which is refused; kill and restart the service, and wait for the flow's end."""
     flow_id = str(accepted.flow_id)
     with pytest.raises(ServiceError, match="committed its change"):
-        project.client.flows.act(flow_id, "cancel", reason="a change of mind")
+        project.client.flows.request_action(flow_id, "cancel", reason="a change of mind")
     assert project.client.flows.get(flow_id)["committed_at"]
     project.served.kill()
     project.served.start()

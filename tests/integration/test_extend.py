@@ -11,8 +11,8 @@ import pytest
 import requests
 
 from tests.support.nbd_client import NbdClient
-from tests.support.parts import until
-from tests.support.project import BLOCK, Project, one_value
+from tests.support.requirements import poll_until
+from tests.support.served_project import BLOCK, Project, single_byte_value
 
 pytestmark = pytest.mark.real
 
@@ -34,7 +34,9 @@ class Writer:
     def get_on(self) -> None:
         """Return when every block was rewritten."""
         wanted = self.count + BLOCKS
-        until(lambda: self.failures or self.count >= wanted, "the writes of a client that nobody disturbs")
+        poll_until(
+            lambda: self.failures or self.count >= wanted, "the writes of a client that nobody disturbs"
+        )
         assert self.failures == []
 
     def start(self) -> None:
@@ -108,9 +110,9 @@ def test_a_volume_in_use_grows_when_its_client_lets_go_and_nothing_is_lost(share
         assert client.size_bytes == 2 * GIB
         assert len(writer.written) == BLOCKS
         for block, value in writer.written.items():
-            assert one_value(client.read(block * BLOCK, BLOCK)) == value
+            assert single_byte_value(client.read(block * BLOCK, BLOCK)) == value
         client.write(2 * GIB - BLOCK, b"e" * BLOCK, fua=True)
-        assert one_value(client.read(2 * GIB - BLOCK, BLOCK)) == ord("e")
+        assert single_byte_value(client.read(2 * GIB - BLOCK, BLOCK)) == ord("e")
     act(shared, volume_id, "os-detach", {})
     shared.check()
     shared.end(shared.client.volumes.delete(volume_id).flow_id)

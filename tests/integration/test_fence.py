@@ -27,9 +27,9 @@ from cgflow.engine import backoff
 from cgflow.status import FlowState
 from flows.runtime import Accepted
 from tests.stories.scripts import SCRIPTS
-from tests.support.failing_steps import step_faults
+from tests.support.failing_steps import inject_step_faults
 from tests.support.folder_driver import FolderDriver
-from tests.support.stalled_conductor import LAST, Job, words
+from tests.support.stalled_conductor import LAST, Job, job_argument
 from tests.support.world import World, world
 
 pytestmark = pytest.mark.real
@@ -42,7 +42,7 @@ SHUT_OUT = "flow {flow_id} is let go: Session "
 @contextmanager
 def stopped(job: Job) -> Iterator[subprocess.Popen[str]]:
     """Yield the process of a job, stopped in its step; the process is killed afterwards."""
-    command = [sys.executable, "-m", "tests.support.stalled_conductor", words(job)]
+    command = [sys.executable, "-m", "tests.support.stalled_conductor", job_argument(job)]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     timer = threading.Timer(PATIENCE_S, process.kill)
     timer.start()
@@ -106,7 +106,7 @@ def play(
         job = replace(job, target=SCRIPTS[job.operation].arrange(w))
         with w.database.read() as session:
             known = set(session.scalars(select(FlowEvent.flow_id)))
-    with stopped(job) as process, step_faults(monkeypatch) as sabotage:
+    with stopped(job) as process, inject_step_faults(monkeypatch) as sabotage:
         if new.undoes:
             sabotage.order(lambda point: point == LAST)
         with world(folder, new.driver(folder / "backend"), url=job.url) as w:

@@ -21,11 +21,11 @@ from cgflow.errors import SessionFenced
 from cgflow.status import UNFINISHED, FlowState
 from flows import flow_actions
 from flows.runtime import Accepted
-from tests.functional.caller import Caller, refused
-from tests.support.failing_steps import Point
+from tests.functional.caller import Caller, check_fault
+from tests.support.database_outage import HoldingStepFaults, hold_steps
+from tests.support.failing_steps import StepPoint
 from tests.support.folder_driver import FolderDriver
-from tests.support.graphs import Gate
-from tests.support.outage import Held, held
+from tests.support.small_flows import Gate
 from tests.support.world import CALLER, HOST, World, world
 
 
@@ -52,7 +52,7 @@ class Stuck:
     world: World
     accepted: Accepted
     gate: Gate
-    steps: Held
+    steps: HoldingStepFaults
 
     @property
     def name(self) -> str:
@@ -65,9 +65,9 @@ def two(tmp_path: Path, database_url: str) -> Two:
 
 
 @contextmanager
-def stuck(two: Two, monkeypatch: pytest.MonkeyPatch, point: Point) -> Iterator[Stuck]:
+def stuck(two: Two, monkeypatch: pytest.MonkeyPatch, point: StepPoint) -> Iterator[Stuck]:
     """Yield a service that is held in a step of a volume's creation; services started later are not held."""
-    with held(monkeypatch) as steps, two.service() as old:
+    with hold_steps(monkeypatch) as steps, two.service() as old:
         old.type()
         gate = steps.at(point)
         accepted = old.accept_volume()
@@ -78,7 +78,7 @@ def stuck(two: Two, monkeypatch: pytest.MonkeyPatch, point: Point) -> Iterator[S
             gate.open()
 
 
-BEFORE_THE_CALL = Point("driver.create_volume", "execute", "before")
+BEFORE_THE_CALL = StepPoint("driver.create_volume", "execute", "before")
 
 
 def flow_of(w: World, accepted: Accepted) -> records.Flow:
@@ -165,7 +165,7 @@ def test_who_finds_it_taken_by_another_leaves_it(two: Two, monkeypatch: pytest.M
         with two.service() as late:
             assert at_fence.reached.wait(30)
             patch.undo()
-            gate = old.steps.at(Point("driver.create_volume", "execute", "after"))
+            gate = old.steps.at(StepPoint("driver.create_volume", "execute", "after"))
             with two.service() as first:
                 assert gate.reached.wait(30)
                 at_fence.open()
@@ -198,7 +198,7 @@ def test_a_service_that_was_shut_out_does_no_harm_and_says_so(
             caller.call("POST", f"/volumes/{volume}/action", {"os-initialize_connection": {"connector": {}}}),
         ]
         for answer in answers:
-            assert "Restart this service" in refused(answer, 503, "serviceUnavailable")
+            assert "Restart this service" in check_fault(answer, 503, "serviceUnavailable")
         assert caller.get(f"/volumes/{volume}").status_code == 200
         assert new.faults() == []
 
@@ -220,9 +220,9 @@ def test_a_retry_shuts_nobody_out(two: Two, monkeypatch: pytest.MonkeyPatch) -> 
     """A flow with a failed undo had ended: none of its calls is running, so its conductor is not fenced."""
     monkeypatch.setattr(conductors, "UNDO_ATTEMPTS", 0)
     two.faults.add_fault(Fault("delete_volume", "final"))
-    with held(monkeypatch) as steps, two.service() as old:
+    with hold_steps(monkeypatch) as steps, two.service() as old:
         old.type()
-        steps.order(lambda point: point == Point("record.commit", "execute", "before"))
+        steps.order(lambda point: point == StepPoint("record.commit", "execute", "before"))
         accepted = old.accept_volume()
         assert old.finish(accepted).state is FlowState.ROLLBACK_FAILED
         steps.stop()

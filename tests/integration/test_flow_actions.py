@@ -16,18 +16,18 @@ from cgflow.records import Flow
 from cgflow.status import FlowState
 from flows import flow_actions
 from flows.runtime import Accepted
-from tests.support.failing_steps import Point, StepFaults, step_faults
-from tests.support.graphs import Gate
+from tests.support.failing_steps import StepFaults, StepPoint, inject_step_faults
+from tests.support.small_flows import Gate
 from tests.support.world import CALLER, World, world
 
-COMMIT = Point("record.commit", "execute", "before")
+COMMIT = StepPoint("record.commit", "execute", "before")
 
 
 def stuck(w: World, sabotage: StepFaults, monkeypatch: pytest.MonkeyPatch) -> tuple[Accepted, Flow]:
     """A cgsnapshot whose last step failed, and then the undo of its cut; it is not retried automatically."""
     monkeypatch.setattr(conductor, "UNDO_ATTEMPTS", 0)
     group_id = w.group_of(2)
-    sabotage.order(lambda point: point in (COMMIT, Point("driver.cut", "revert", "before")))
+    sabotage.order(lambda point: point in (COMMIT, StepPoint("driver.cut", "revert", "before")))
     accepted = w.accept_cgsnapshot(group_id)
     flow = w.finish(accepted)
     assert flow.state is FlowState.ROLLBACK_FAILED
@@ -44,7 +44,7 @@ def told(w: World, flow_id: str, action: str) -> list[str]:
 
 
 def test_only_what_may_be_there_is_called_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with step_faults(monkeypatch) as sabotage, world(tmp_path, MemoryDriver()) as w:
+    with inject_step_faults(monkeypatch) as sabotage, world(tmp_path, MemoryDriver()) as w:
         _, flow = stuck(w, sabotage, monkeypatch)
         left = [str(item["task"]).partition("[")[0] for item in flow.leftovers]
         assert left[0] == "driver.cut", "what failed comes first"
@@ -52,7 +52,7 @@ def test_only_what_may_be_there_is_called_left(tmp_path: Path, monkeypatch: pyte
 
 
 def test_retry_finishes_the_undo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with step_faults(monkeypatch) as sabotage, world(tmp_path, MemoryDriver()) as w:
+    with inject_step_faults(monkeypatch) as sabotage, world(tmp_path, MemoryDriver()) as w:
         accepted, flow = stuck(w, sabotage, monkeypatch)
         assert [item["task"] for item in flow.leftovers if item["state"] == "REVERT_FAILURE"] == [
             "driver.cut"
@@ -67,9 +67,9 @@ def test_retry_finishes_the_undo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_it_is_retried_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(conductor, "UNDO_PAUSE_S", 0.0)
-    with step_faults(monkeypatch) as sabotage, world(tmp_path, MemoryDriver()) as w:
+    with inject_step_faults(monkeypatch) as sabotage, world(tmp_path, MemoryDriver()) as w:
         group_id = w.group_of(2)
-        sabotage.order(lambda point: point in (COMMIT, Point("driver.cut", "revert", "after")))
+        sabotage.order(lambda point: point in (COMMIT, StepPoint("driver.cut", "revert", "after")))
         accepted = w.accept_cgsnapshot(group_id)
         flow = w.finish(accepted)
         if flow.state is FlowState.ROLLBACK_FAILED:
@@ -89,7 +89,7 @@ def _newest(w: World, accepted: Accepted) -> int:
 def test_skip_takes_the_operator_at_his_word_and_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with step_faults(monkeypatch) as sabotage, world(tmp_path, MemoryDriver()) as w:
+    with inject_step_faults(monkeypatch) as sabotage, world(tmp_path, MemoryDriver()) as w:
         accepted, _ = stuck(w, sabotage, monkeypatch)
         with pytest.raises(InvalidState, match="is SUCCESS"):
             flow_actions.skip(w.runtime, CALLER, accepted.flow_id, task="quota.reserve", reason="why not")
@@ -108,7 +108,7 @@ def test_skip_takes_the_operator_at_his_word_and_says_so(
 def test_abandon_lets_everything_go_and_keeps_the_list(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with step_faults(monkeypatch) as sabotage, world(tmp_path, MemoryDriver()) as w:
+    with inject_step_faults(monkeypatch) as sabotage, world(tmp_path, MemoryDriver()) as w:
         accepted, stood = stuck(w, sabotage, monkeypatch)
         flow_actions.abandon(w.runtime, CALLER, accepted.flow_id, reason="the array is gone")
         with w.database.read() as session:

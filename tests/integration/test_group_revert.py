@@ -9,9 +9,9 @@ import pytest
 from cgflow.drivers.contract import VolumeSpec
 from cgflow.drivers.fault_injection.faulty_driver import Fault, FaultSchedule, FaultyDriver
 from cgflow.status import FlowState
-from tests.support.failing_steps import Point, StepFaults, step_faults
+from tests.support.failing_steps import StepFaults, StepPoint, inject_step_faults
 from tests.support.nbd_client import NbdClient
-from tests.support.qsd import BLOCK, Bench, require_qsd
+from tests.support.qsd_fixture import BLOCK, QsdDriverFixture, require_qsd
 from tests.support.world import World, world
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
@@ -24,7 +24,9 @@ AREAS = (0, 512 * 1024**2, 1024**3 - BLOCK)
 class Scene:
     """A group on real storage. Every member has blocks with its own value: the given value plus its index."""
 
-    def __init__(self, w: World, bench: Bench, faults: FaultSchedule, sabotage: StepFaults) -> None:
+    def __init__(
+        self, w: World, bench: QsdDriverFixture, faults: FaultSchedule, sabotage: StepFaults
+    ) -> None:
         self.w, self.bench, self.faults, self.sabotage = w, bench, faults, sabotage
         self.group = w.group_of(MEMBERS)
         found = [one for one in w.all("volume") if one.consistencygroup_id == self.group]
@@ -60,11 +62,11 @@ class Scene:
 @pytest.fixture(scope="module")
 def scene() -> Iterator[Scene]:
     require_qsd()
-    bench, faults = Bench(), FaultSchedule()
+    bench, faults = QsdDriverFixture(), FaultSchedule()
     try:
         with (
             pytest.MonkeyPatch.context() as patch,
-            step_faults(patch) as sabotage,
+            inject_step_faults(patch) as sabotage,
             world(bench.root, FaultyDriver(bench.driver, faults)) as w,
         ):
             yield Scene(w, bench, faults, sabotage)
@@ -109,8 +111,8 @@ def test_the_undo_gives_every_member_back_what_it_held(scene: Scene) -> None:
     before = scene.w.state()
     seen: list[bool] = []
 
-    def fails(point: Point) -> bool:
-        if point != Point("driver.leave_way_back", "execute", "before"):
+    def fails(point: StepPoint) -> bool:
+        if point != StepPoint("driver.leave_way_back", "execute", "before"):
             return False
         seen.append(scene.holds(OLD))
         return True

@@ -21,7 +21,7 @@ from cgflow.status import FlowState
 from flows.runtime import Accepted
 from tests.functional.caller import Caller
 from tests.stories.scripts import SCRIPTS
-from tests.support.outage import check_each_step_ran_once, shorten_retries, told_to_come_again
+from tests.support.database_outage import check_each_step_ran_once, check_retry_later, shorten_retries
 from tests.support.world import CALLER, World, world
 
 
@@ -33,7 +33,7 @@ def test_a_commit_whose_answer_is_lost_counts(
         caller = Caller(create_app(w.runtime).test_client(), CALLER.project_id)
         kind = caller.type()
         with answers_lost(w, monkeypatch):
-            told_to_come_again(caller, "POST", "/volumes", {"volume": {"size": 1, "volume_type": kind}})
+            check_retry_later(caller, "POST", "/volumes", {"volume": {"size": 1, "volume_type": kind}})
         (volume,) = w.all("volume")
         assert w.finish(Accepted(volume.flow_id, volume.id)).state is FlowState.SUCCESS
         assert w.faults() == []

@@ -14,7 +14,7 @@ import pytest
 
 from cgflow.client.http import Accepted, ServiceError
 from tests.integration.conftest import ground, starting
-from tests.support.project import Project
+from tests.support.served_project import Project
 
 pytestmark = pytest.mark.real
 

@@ -15,17 +15,17 @@ from api.app import create_app
 from cgflow.drivers.memory.driver import MemoryDriver
 from cgflow.status import FlowState
 from tests.functional.caller import Caller
-from tests.support.disks import fill
-from tests.support.failing_steps import Point
-from tests.support.outage import (
+from tests.support.database_outage import (
     OutageWitness,
+    await_all_flows,
     check_each_step_ran_once,
-    ended,
-    held,
+    check_retry_later,
+    hold_steps,
     shorten_retries,
-    told_to_come_again,
 )
-from tests.support.parts import mounted
+from tests.support.disks import fill_file_system
+from tests.support.failing_steps import StepPoint
+from tests.support.requirements import mount_tmpfs
 from tests.support.world import CALLER, world
 
 
@@ -61,46 +61,46 @@ def locked(file: Path) -> Iterator[None]:
 @pytest.mark.parametrize("step", ["placement.schedule", "driver.create_volume", "record.commit"])
 def test_a_locked_file_is_waited_for(step: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     noticed = OutageWitness(monkeypatch)
-    with held(monkeypatch) as steps, world(tmp_path, MemoryDriver()) as w:
+    with hold_steps(monkeypatch) as steps, world(tmp_path, MemoryDriver()) as w:
         caller = Caller(create_app(w.runtime).test_client(), CALLER.project_id)
         kind = caller.type("fast")
-        gate = steps.at(Point(step, "execute", "before"))
+        gate = steps.at(StepPoint(step, "execute", "before"))
         accepted = w.accept_volume()
         assert gate.reached.wait(30)
         with locked(tmp_path / "cgflow.db"):
             gate.open()
             noticed.wait()
-            told_to_come_again(caller, "POST", "/volumes", {"volume": {"size": 1, "volume_type": kind}})
+            check_retry_later(caller, "POST", "/volumes", {"volume": {"size": 1, "volume_type": kind}})
             assert caller.get("/volumes").status_code == 200, "who only reads is served"
         assert w.finish(accepted).state is FlowState.SUCCESS
         check_each_step_ran_once(w, accepted)
         caller.volume(volume_type=kind)
-        assert ended(w) == []
+        assert await_all_flows(w) == []
         assert w.faults() == []
 
 
 def test_a_full_disk_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     noticed = OutageWitness(monkeypatch)
     with (
-        mounted(tmp_path / "small", "size=4m") as small,
-        held(monkeypatch) as steps,
+        mount_tmpfs(tmp_path / "small", "size=4m") as small,
+        hold_steps(monkeypatch) as steps,
         world(small, MemoryDriver()) as w,
     ):
         caller = Caller(create_app(w.runtime).test_client(), CALLER.project_id)
         kind = caller.type("fast")
-        gate = steps.at(Point("driver.create_volume", "execute", "before"))
+        gate = steps.at(StepPoint("driver.create_volume", "execute", "before"))
         accepted = w.accept_volume()
         assert gate.reached.wait(30)
-        filler = fill(small, sizes=(2**16, 4096, 1))
+        filler = fill_file_system(small, sizes=(2**16, 4096, 1))
         gate.open()
         noticed.wait()
-        told_to_come_again(caller, "POST", "/volumes", {"volume": {"size": 1, "volume_type": kind}})
+        check_retry_later(caller, "POST", "/volumes", {"volume": {"size": 1, "volume_type": kind}})
         assert caller.get("/volumes").status_code == 200, "who only reads is served"
         filler.unlink()
         assert w.finish(accepted).state is FlowState.SUCCESS
         check_each_step_ran_once(w, accepted)
         caller.volume(volume_type=kind)
-        assert ended(w) == []
+        assert await_all_flows(w) == []
         assert w.faults() == []
 
 
@@ -109,10 +109,10 @@ def test_a_file_that_was_removed_or_replaced_is_not_written_to(
     replacement: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     noticed = OutageWitness(monkeypatch)
-    with held(monkeypatch) as steps, world(tmp_path, MemoryDriver()) as w:
+    with hold_steps(monkeypatch) as steps, world(tmp_path, MemoryDriver()) as w:
         caller = Caller(create_app(w.runtime).test_client(), CALLER.project_id)
         kind = caller.type("fast")
-        gate = steps.at(Point("driver.create_volume", "execute", "before"))
+        gate = steps.at(StepPoint("driver.create_volume", "execute", "before"))
         accepted = w.accept_volume()
         assert gate.reached.wait(30)
         file, away = tmp_path / "cgflow.db", tmp_path / "away.db"
@@ -121,13 +121,13 @@ def test_a_file_that_was_removed_or_replaced_is_not_written_to(
             shutil.copy(away, file)
         gate.open()
         noticed.wait()
-        told_to_come_again(caller, "POST", "/volumes", {"volume": {"size": 1, "volume_type": kind}})
-        told_to_come_again(caller, "GET", "/volumes")
+        check_retry_later(caller, "POST", "/volumes", {"volume": {"size": 1, "volume_type": kind}})
+        check_retry_later(caller, "GET", "/volumes")
         assert f"{file} was removed or replaced while the service runs" in caplog.text
         assert file.exists() is bool(replacement), "no empty database was made in its place"
         away.rename(file)
         assert w.finish(accepted).state is FlowState.SUCCESS
         check_each_step_ran_once(w, accepted)
         caller.volume(volume_type=kind)
-        assert ended(w) == []
+        assert await_all_flows(w) == []
         assert w.faults() == []

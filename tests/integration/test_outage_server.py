@@ -14,45 +14,45 @@ from cgflow.drivers.memory.driver import MemoryDriver
 from cgflow.status import FlowState
 from tests.functional.caller import Caller
 from tests.stories.scripts import SCRIPTS
-from tests.support.driver_faults import Recording
-from tests.support.failing_steps import Point
-from tests.support.outage import (
+from tests.support.database_outage import (
     OutageWitness,
+    await_all_flows,
     check_each_step_ran_once,
-    ended,
-    held,
+    check_retry_later,
+    hold_steps,
     shorten_retries,
-    told_to_come_again,
 )
-from tests.support.postgres import Server, postgres_server
+from tests.support.driver_faults import CallRecorder
+from tests.support.failing_steps import StepPoint
+from tests.support.postgresql_server import PostgresServer, postgres_server
 from tests.support.world import CALLER, World, world
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.real]
 
 READS = ("/volumes", "/flows", "/consistencygroups/detail", "/limits", "/types")
 MOMENTS = [
-    ("volume.create", Point("placement.schedule", "execute", "before")),
-    ("volume.create", Point("driver.create_volume", "execute", "after")),
-    ("volume.create", Point("record.commit", "execute", "before")),
-    ("volume.create", Point("record.commit", "execute", "after")),
-    ("cgsnapshot.create", Point("record.create_snapshots", "execute", "before")),
-    ("cgsnapshot.create", Point("driver.cut", "execute", "after")),
-    ("cgsnapshot.create", Point("record.commit", "execute", "before")),
-    ("cgsnapshot.delete", Point("driver.delete_snapshot", "execute", "before")),
-    ("cgsnapshot.delete", Point("record.destroy", "execute", "before")),
-    ("volume.extend", Point("claim.change", "execute", "before")),
+    ("volume.create", StepPoint("placement.schedule", "execute", "before")),
+    ("volume.create", StepPoint("driver.create_volume", "execute", "after")),
+    ("volume.create", StepPoint("record.commit", "execute", "before")),
+    ("volume.create", StepPoint("record.commit", "execute", "after")),
+    ("cgsnapshot.create", StepPoint("record.create_snapshots", "execute", "before")),
+    ("cgsnapshot.create", StepPoint("driver.cut", "execute", "after")),
+    ("cgsnapshot.create", StepPoint("record.commit", "execute", "before")),
+    ("cgsnapshot.delete", StepPoint("driver.delete_snapshot", "execute", "before")),
+    ("cgsnapshot.delete", StepPoint("record.destroy", "execute", "before")),
+    ("volume.extend", StepPoint("claim.change", "execute", "before")),
 ]
 UNDOING = [
-    ("cgsnapshot.create", Point("driver.prepare", "revert", "before")),
-    ("cgsnapshot.create", Point("record.create_snapshots", "revert", "before")),
-    ("cgsnapshot.create", Point("claim.create", "revert", "before")),
-    ("volume.create", Point("placement.schedule", "revert", "after")),
+    ("cgsnapshot.create", StepPoint("driver.prepare", "revert", "before")),
+    ("cgsnapshot.create", StepPoint("record.create_snapshots", "revert", "before")),
+    ("cgsnapshot.create", StepPoint("claim.create", "revert", "before")),
+    ("volume.create", StepPoint("placement.schedule", "revert", "after")),
 ]
-LAST = Point("record.commit", "execute", "before")
+LAST = StepPoint("record.commit", "execute", "before")
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
+def server() -> Iterator[PostgresServer]:
     """A separate server, because the tests stop it."""
     with postgres_server() as made:
         yield made
@@ -64,7 +64,7 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @contextmanager
-def away(server: Server) -> Iterator[None]:
+def away(server: PostgresServer) -> Iterator[None]:
     server.stop()
     try:
         yield
@@ -72,7 +72,7 @@ def away(server: Server) -> Iterator[None]:
         server.start()
 
 
-def calls_of(w: World, calls: Recording, operation: str) -> dict[str, int]:
+def calls_of(w: World, calls: CallRecorder, operation: str) -> dict[str, int]:
     target = SCRIPTS[operation].arrange(w)
     calls.begin()
     assert w.finish(SCRIPTS[operation].act(w, target)).state is FlowState.SUCCESS
@@ -80,13 +80,13 @@ def calls_of(w: World, calls: Recording, operation: str) -> dict[str, int]:
 
 
 def test_flows_wait_for_a_server_and_go_on(
-    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server: PostgresServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The outage comes in the middle of each of these steps and undos, also in the step's own transaction."""
     noticed = OutageWitness(monkeypatch)
-    calls = Recording()
+    calls = CallRecorder()
     with (
-        held(monkeypatch) as steps,
+        hold_steps(monkeypatch) as steps,
         world(tmp_path, FaultyDriver(MemoryDriver(), calls), url=server.new_url()) as w,
     ):
         w.quota(snapshots=-1, volumes=-1, consistencygroups=-1, gigabytes=-1)
@@ -115,11 +115,11 @@ def test_flows_wait_for_a_server_and_go_on(
                 assert w.state() == before, told
             else:
                 assert made == undisturbed, f"{told}: a driver call was made twice"
-        assert ended(w) == []
+        assert await_all_flows(w) == []
 
 
 def test_callers_are_told_and_served_again(
-    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server: PostgresServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with world(tmp_path, MemoryDriver(capacity_gib=10_000), url=server.new_url()) as w:
         caller = Caller(create_app(w.runtime).test_client(), CALLER.project_id)
@@ -127,9 +127,9 @@ def test_callers_are_told_and_served_again(
         volume_id = caller.volume(volume_type=kind)
         with away(server):
             for path in READS:
-                told_to_come_again(caller, "GET", path)
-            told_to_come_again(caller, "POST", "/volumes", {"volume": {"size": 1, "volume_type": kind}})
-            told_to_come_again(caller, "DELETE", f"/volumes/{volume_id}")
+                check_retry_later(caller, "GET", path)
+            check_retry_later(caller, "POST", "/volumes", {"volume": {"size": 1, "volume_type": kind}})
+            check_retry_later(caller, "DELETE", f"/volumes/{volume_id}")
         # Old pooled connections do not interfere: the first response is correct.
         for path in READS:
             assert caller.get(path).status_code == 200, path
@@ -139,7 +139,7 @@ def test_callers_are_told_and_served_again(
 
 
 def test_an_accepted_flow_is_taken_up_when_the_server_returns(
-    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server: PostgresServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     noticed = OutageWitness(monkeypatch)
     with world(tmp_path, MemoryDriver(), url=server.new_url()) as w:
@@ -155,15 +155,15 @@ def test_an_accepted_flow_is_taken_up_when_the_server_returns(
 
 
 def test_a_stop_does_not_wait_and_the_next_start_finishes(
-    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server: PostgresServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A step's own transaction waits for the server when the service is stopped: the step does not fail."""
     noticed = OutageWitness(monkeypatch)
     url, driver = server.new_url(), MemoryDriver()
-    with held(monkeypatch) as steps:
+    with hold_steps(monkeypatch) as steps:
         with world(tmp_path, driver, url=url) as w:
             w.type()
-            gate = steps.at(Point("record.commit", "execute", "before"))
+            gate = steps.at(StepPoint("record.commit", "execute", "before"))
             accepted = w.accept_volume()
             assert gate.reached.wait(30)
             server.stop()

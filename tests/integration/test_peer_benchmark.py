@@ -13,7 +13,7 @@ from benchmarks.peer.connection import Connection
 from benchmarks.peer.phases import Plan
 from benchmarks.peer.service import PROJECT, Service
 from tests.integration.conftest import ground, starting
-from tests.support.serving import Served
+from tests.support.served_process import Served
 
 PLAN = Plan(
     samples=1,

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.nbd_client import NbdClient
-from tests.support.parts import require
-from tests.support.project import BLOCK, Project
+from tests.support.requirements import require
+from tests.support.served_project import BLOCK, Project
 
 pytestmark = pytest.mark.real
 

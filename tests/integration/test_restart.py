@@ -6,7 +6,7 @@ import pytest
 
 from tests.integration.conftest import Start
 from tests.support.nbd_client import NbdClient
-from tests.support.project import BLOCK, Project, one_value
+from tests.support.served_project import BLOCK, Project, single_byte_value
 
 pytestmark = pytest.mark.real
 
@@ -27,8 +27,8 @@ def test_one_line_when_it_is_ready_and_volumes_serve_on_while_it_is_down(start: 
 
         client.write(BLOCK, b"b" * BLOCK, fua=True)
         with NbdClient.from_uri(uri) as newcomer:
-            assert one_value(newcomer.read(0, BLOCK)) == ord("a")
-            assert one_value(newcomer.read(BLOCK, BLOCK)) == ord("b")
+            assert single_byte_value(newcomer.read(0, BLOCK)) == ord("a")
+            assert single_byte_value(newcomer.read(BLOCK, BLOCK)) == ord("b")
         assert "unfinished" not in served.start()
         assert project.daemon(group_id) == daemon, "a daemon that serves is taken over, not replaced"
         assert client.is_connected

@@ -30,9 +30,9 @@ from cgflow.drivers.memory.driver import MemoryDriver
 from cgflow.status import FlowState, ReservationState
 from flows.runtime import Accepted
 from flows.service import DELETE_INTERVAL_S, Service
-from tests.support.bulk_history import Filled, fill
-from tests.support.history_queries import plans
-from tests.support.migrated import migrate
+from tests.support.bulk_history import BulkHistory, add_flows_in_bulk
+from tests.support.database_schema import migrate
+from tests.support.history_queries import query_plans
 from tests.support.world import World, world
 
 
@@ -232,12 +232,12 @@ def test_neither_looking_nor_deleting_scans_a_table(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'test.db'}"
     migrate(url)
     database = Database(url)
-    filled = fill(database, 2000)
+    filled = add_flows_in_bulk(database, 2000)
 
-    def ask(session: Session, _: Filled) -> None:
+    def ask(session: Session, _: BulkHistory) -> None:
         retention.deletable_flows(session, before=clock.now(), keep=1, limit=10)
 
-    seen = plans(database, filled, ask)
+    seen = query_plans(database, filled, ask)
     with database.read() as session:
         for noun in ("volumes", "snapshots", "cgsnapshots", "consistencygroups"):
             # The database's own lookups of referring rows when a flow is deleted.

@@ -11,9 +11,9 @@ import requests
 from cgflow.client.http import Accepted, ServiceError
 from tests.integration.conftest import Start
 from tests.integration.test_storage import cramped
-from tests.support.disks import fill
-from tests.support.parts import mounted, until
-from tests.support.project import Project
+from tests.support.disks import fill_file_system
+from tests.support.requirements import mount_tmpfs, poll_until
+from tests.support.served_project import Project
 
 pytestmark = pytest.mark.real
 
@@ -29,7 +29,7 @@ def test_a_full_disk_never_prevents_deleting(start: Start) -> None:
         group_id, members = project.group(2)
         cgsnapshot_id = project.made(project.ask_cgsnapshot(group_id))
         project.write(members[0], 9)
-        filler = fill(project.served.state_dir)
+        filler = fill_file_system(project.served.state_dir)
         with pytest.raises(ServiceError, match="full"):
             project.ask_volume(group_id)
 
@@ -46,13 +46,13 @@ def test_a_full_disk_never_prevents_deleting(start: Start) -> None:
 
         filler.unlink()
         project.group(1, "after")
-        until(lambda: health(project)["database"] == "ok", "a database that takes what is written")
+        poll_until(lambda: health(project)["database"] == "ok", "a database that takes what is written")
         project.check()
 
 
 def test_a_database_that_was_read_only_at_the_start_is_written_to_later(place: Path, start: Start) -> None:
     project = start(backend="memory", ready=False)
-    with mounted(project.served.state_dir, "size=160m") as folder:
+    with mount_tmpfs(project.served.state_dir, "size=160m") as folder:
         project.served.start()
         project.made(project.ask_volume())
         assert project.served.stop() == 0
@@ -68,8 +68,8 @@ def test_a_database_that_was_read_only_at_the_start_is_written_to_later(place: P
             assert refusal.value.status == 503
         finally:
             subprocess.run(["mount", "-o", "remount,bind,rw", database], check=True)
-        project.made(until(lambda: accepted(project), "a database that is written to again"))
-        until(lambda: health(project)["database"] == "ok", "health that says so")
+        project.made(poll_until(lambda: accepted(project), "a database that is written to again"))
+        poll_until(lambda: health(project)["database"] == "ok", "health that says so")
         project.served.end()
         subprocess.run(["umount", "--lazy", database], check=True)
 

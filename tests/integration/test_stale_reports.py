@@ -19,9 +19,9 @@ from cgflow.drivers.memory.driver import MemoryDriver
 from cgflow.status import FlowState
 from flows import service
 from tests.stories.scripts import SCRIPTS
-from tests.support.failing_steps import Point
-from tests.support.outage import OutageWitness, held, shorten_retries
-from tests.support.postgres import Server, postgres_server
+from tests.support.database_outage import OutageWitness, hold_steps, shorten_retries
+from tests.support.failing_steps import StepPoint
+from tests.support.postgresql_server import PostgresServer, postgres_server
 from tests.support.world import HOST, World, world
 
 pytestmark = pytest.mark.real
@@ -32,7 +32,7 @@ PLACED = ["consistencygroup.create", "volume.create", "cgsnapshot.create", "volu
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
+def server() -> Iterator[PostgresServer]:
     """A separate server, because the tests stop it."""
     with postgres_server() as made:
         yield made
@@ -60,7 +60,7 @@ def hands(monkeypatch: pytest.MonkeyPatch) -> Hands:
 
 
 @contextmanager
-def outage(server: Server, noticed: OutageWitness, hands: Hands) -> Iterator[None]:
+def outage(server: PostgresServer, noticed: OutageWitness, hands: Hands) -> Iterator[None]:
     """Stop the server for ten times as long as a backend may be silent."""
     server.stop()
     try:
@@ -80,19 +80,19 @@ def reported(w: World) -> tuple[bool, str | None]:
 @pytest.mark.postgresql
 @pytest.mark.parametrize("is_down", [False, True], ids=["up", "down"])
 def test_a_long_outage_is_not_taken_for_a_backend_that_is_down(
-    is_down: bool, server: Server, hands: Hands, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    is_down: bool, server: PostgresServer, hands: Hands, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A backend that is really down still refuses, with its own message."""
     noticed, faults = OutageWitness(monkeypatch), FaultSchedule()
     driver = FaultyDriver(MemoryDriver(), faults)
     with (
-        held(monkeypatch) as steps,
+        hold_steps(monkeypatch) as steps,
         world(tmp_path, driver, url=server.new_url(), scheduler=SCHEDULER) as w,
     ):
         for operation in PLACED:
             target = SCRIPTS[operation].arrange(w)
             before = w.state()
-            gate = steps.at(Point("placement.schedule", "execute", "before"))
+            gate = steps.at(StepPoint("placement.schedule", "execute", "before"))
             accepted = SCRIPTS[operation].act(w, target)
             assert gate.reached.wait(30)
             with outage(server, noticed, hands):

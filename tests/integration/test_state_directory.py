@@ -11,7 +11,7 @@ import pytest
 
 from tests.integration.conftest import Start
 from tests.support.nbd_client import NbdClient
-from tests.support.project import BLOCK, one_value
+from tests.support.served_project import BLOCK, single_byte_value
 
 pytestmark = pytest.mark.real
 
@@ -58,7 +58,7 @@ def test_volumes_in_a_directory_with_signs_of_urls_can_be_reached(start: Start) 
     project.write(member, 7)
     cgsnapshot_id = project.made(project.ask_cgsnapshot(group_id))
     with project.copy(project.copies(cgsnapshot_id)[member]) as address, NbdClient.from_uri(address) as copy:
-        assert one_value(copy.read(0, BLOCK)) == 7
+        assert single_byte_value(copy.read(0, BLOCK)) == 7
     assert project.served.stop() == 0
     project.served.start()
     assert project.read(member) == 7

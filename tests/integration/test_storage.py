@@ -13,10 +13,10 @@ import pytest
 
 from cgflow.client.http import ServiceError
 from tests.integration.conftest import Start
-from tests.support.disks import fill
+from tests.support.disks import fill_file_system
 from tests.support.nbd_client import NbdClient, NbdError
-from tests.support.parts import mounted, until
-from tests.support.project import BLOCK, Project, one_value
+from tests.support.requirements import mount_tmpfs, poll_until
+from tests.support.served_project import BLOCK, Project, single_byte_value
 
 pytestmark = pytest.mark.real
 
@@ -50,13 +50,13 @@ def test_a_killed_storage_daemon_is_replaced_at_the_same_address(shared: Project
         with pytest.raises(NbdError):
             client.read(0, BLOCK)
 
-    with until(lambda: reached(uri), "a new daemon at the address of the old one") as client:
-        assert one_value(client.read(0, BLOCK)) == ord("k")
+    with poll_until(lambda: reached(uri), "a new daemon at the address of the old one") as client:
+        assert single_byte_value(client.read(0, BLOCK)) == ord("k")
         client.write(BLOCK, b"l" * BLOCK, fua=True)
     assert shared.daemon(group_id) != killed
     log = shared.served.log
     told = f"storage-daemon of {group_id} ended unexpectedly"
-    until(lambda: told in log.read_text(), "the end of a daemon told")
+    poll_until(lambda: told in log.read_text(), "the end of a daemon told")
     assert log.read_text().count(f'"subject_id": "{group_id}"') == 1
     assert shared.address(volume_id) == uri
     shared.check()
@@ -68,7 +68,7 @@ def test_a_killed_storage_daemon_is_replaced_at_the_same_address(shared: Project
             shared.copy(shared.copies(cgsnapshot_id)[volume_id]) as address,
             NbdClient.from_uri(address) as copy,
         ):
-            assert one_value(copy.read(0, BLOCK)) == expected
+            assert single_byte_value(copy.read(0, BLOCK)) == expected
     assert shared.read(other) == 0
     shared.check()
     shared.clear(group_id)
@@ -96,14 +96,14 @@ def test_a_group_with_a_spoiled_manifest_is_refused_and_the_others_go_on(start: 
     assert refusal.value.status == 400
     assert manifest.read_bytes() == whole[: len(whole) // 2]
     with NbdClient.from_uri(uri) as client:
-        assert one_value(client.read(0, BLOCK)) == 5, "its daemon serves on as before"
+        assert single_byte_value(client.read(0, BLOCK)) == 5, "its daemon serves on as before"
 
     project.made(project.ask_cgsnapshot(sound))
     project.write(member, 6)
     assert project.served.stop() == 0
     manifest.write_bytes(whole)
     project.served.start()
-    undone = until(lambda: state_of(project, flow["id"]) == "reverted", "the undo tried again by itself")
+    undone = poll_until(lambda: state_of(project, flow["id"]) == "reverted", "the undo tried again by itself")
     assert undone
     project.check()
     project.made(project.ask_cgsnapshot(spoiled))
@@ -141,7 +141,7 @@ def test_a_backend_that_is_down_is_told_as_the_reason(place: Path, start: Start)
         assert list(project.client.flows.follow(str(asked.flow_id)))
         return asked.record["id"] if state_of(project, str(asked.flow_id)) == "success" else None
 
-    group_id = until(recovered, "the backend up again")
+    group_id = poll_until(recovered, "the backend up again")
     project.made(project.ask_volume(group_id))
 
 
@@ -154,7 +154,7 @@ def test_a_full_backend_undoes_with_clear_words_and_can_still_delete(place: Path
         group_id, [member] = project.group(1)
         cgsnapshot_id = project.made(project.ask_cgsnapshot(group_id))
         project.write(member, 9)
-        filler = fill(project.served.state_dir / "qsd")
+        filler = fill_file_system(project.served.state_dir / "qsd")
 
         for ask, delete in (
             (project.ask_volume, project.client.volumes.delete),
@@ -180,7 +180,7 @@ def test_a_full_state_directory_refuses_and_keeps_answering(place: Path, start: 
     with cramped(project, project.served.state_dir):
         group_id, [member] = project.group(1)
         uri = project.address(member)
-        filler = fill(project.served.state_dir)
+        filler = fill_file_system(project.served.state_dir)
 
         for _ in range(3):
             with pytest.raises(ServiceError) as refusal:
@@ -189,7 +189,7 @@ def test_a_full_state_directory_refuses_and_keeps_answering(place: Path, start: 
             assert "database" in str(refusal.value)
         assert project.client.consistencygroups.get(group_id)["status"] == "available"
         with NbdClient.from_uri(uri) as client:
-            assert one_value(client.read(0, BLOCK)) == 0
+            assert single_byte_value(client.read(0, BLOCK)) == 0
 
         project.served.kill()
         project.served.start()
@@ -202,7 +202,7 @@ def test_a_full_state_directory_refuses_and_keeps_answering(place: Path, start: 
 @contextmanager
 def cramped(project: Project, folder: Path) -> Iterator[None]:
     """Run a service whose folder is a separate small file system."""
-    with mounted(folder, "size=160m"):
+    with mount_tmpfs(folder, "size=160m"):
         try:
             project.served.start()
             yield

@@ -17,7 +17,7 @@ from cgflow.db.database import Database
 from cgflow.db.models import Base
 from cgflow.errors import ConfigError
 from cgflow.quota import limits
-from tests.support.postgres import postgres_database
+from tests.support.postgresql_server import postgres_database
 
 SHIPPED = {"consistencygroups": 10, "volumes": 10, "snapshots": 10, "gigabytes": 1000}
 

@@ -23,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--cgsnapshots", type=int, default=10, metavar="N", help="how many are taken (10)")
     parser.add_argument("--controls", type=int, default=3, metavar="N", help="how many controls are made (3)")
     options = parser.parse_args(arguments)
-    reason = disks.lacking()
+    reason = disks.missing_requirement()
     if reason is not None:
         print(f"prove-postgres: cannot run here: {reason}")
         return 2

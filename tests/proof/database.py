@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psycopg
 
-from tests.support.postgres import program
+from tests.support.postgresql_server import find_program
 
 OWNER = "nobody"
 """The user that runs the server, which refuses to run as root."""
@@ -92,7 +92,7 @@ class Database:
 
     def client(self, name: str, *arguments: object) -> subprocess.Popen[bytes]:
         """Start one of PostgreSQL's client programs on this server."""
-        words = [program(name), "-h", str(self._run), "-U", "cg", *map(str, arguments)]
+        words = [find_program(name), "-h", str(self._run), "-U", "cg", *map(str, arguments)]
         log = (self._run / f"{name}.log").open("ab")
         with log:
             return subprocess.Popen(words, stdout=log, stderr=log, start_new_session=True)
@@ -117,7 +117,7 @@ class Database:
         return self._run / "log"
 
     def _call(self, name: str, *arguments: object) -> None:
-        words = [program(name), *map(str, arguments)]
+        words = [find_program(name), *map(str, arguments)]
         # Write to a file, because a started server would keep a pipe open.
         with (self._run / f"{name}.log").open("w+b") as log:
             done = subprocess.run(words, stdout=log, stderr=log, user=OWNER, cwd=self._run, check=False,

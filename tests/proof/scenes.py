@@ -9,7 +9,7 @@ from tests.demo.stage import Stage
 from tests.proof.checks import check_recovered
 from tests.proof.database import Database, DatabaseBroken
 from tests.proof.load import Load, Mark
-from tests.proof.stage import MEMBERS, TYPE, database_on
+from tests.proof.mounted_volumes import MEMBERS, TYPE, database_on
 
 _ROWS = 100
 """The minimum number of rows committed between two cgsnapshots."""

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.disks import run
-from tests.support.parts import require, require_disks
-from tests.support.postgres import program
+from tests.support.disks import run_program
+from tests.support.postgresql_server import find_program
+from tests.support.requirements import require, require_disks
 
 ROOT = Path(__file__).parents[2]
 
@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 def test_postgresql_recovers_from_every_cgsnapshot_and_not_from_the_control() -> None:
     require_disks()
     require("qemu-storage-daemon", "qemu-img")
-    program("pg_amcheck")
+    find_program("pg_amcheck")
     words = [sys.executable, "-m", "tests.proof", "--cgsnapshots", "2", "--controls", "1"]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -32,4 +32,4 @@ def test_postgresql_recovers_from_every_cgsnapshot_and_not_from_the_control() ->
         r"prove-postgres: ok cgsnapshots=2, recovered=2, lost=0, control broken=1 of 1, rows=\d+", last
     )
     assert "/tmp/cgproof-" not in Path("/proc/self/mountinfo").read_text()
-    assert "/tmp/cgproof-" not in run("losetup", "--all")
+    assert "/tmp/cgproof-" not in run_program("losetup", "--all")

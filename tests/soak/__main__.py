@@ -10,8 +10,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.soak.soak import SQLITE, NewUrl, make_life, run_life, soak
-from tests.support.postgres import postgres_server
+from tests.soak.soak_runs import SQLITE, NewUrl, make_life, run_life, soak
+from tests.support.postgresql_server import postgres_server
 
 DATABASES = ("sqlite", "postgresql")
 

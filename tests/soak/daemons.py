@@ -26,9 +26,9 @@ from dataclasses import dataclass, field
 from cgflow.drivers.conformance.write_order_checker import OrderedWriters, Progress, Write, check_snapshots
 from cgflow.drivers.contract import SnapshotSpec, VolumeSpec
 from cgflow.errors import AmbiguousDriverError
-from tests.soak.retrying import RetryingVolume, retry_call
+from tests.soak.retrying_clients import RetryingVolume, retry_call
 from tests.soak.variants import CONTROLS, CORRECT, SoakVariant
-from tests.support.qsd import Bench, group_of
+from tests.support.qsd_fixture import QsdDriverFixture, volume_specs
 
 MEMBERS = 4
 WRITERS = 8
@@ -72,7 +72,7 @@ class Total:
 class Killer:
     """Kills the daemon once, some milliseconds after the driver has reached a point."""
 
-    def __init__(self, bench: Bench) -> None:
+    def __init__(self, bench: QsdDriverFixture) -> None:
         self._bench = bench
         self._point, self._after_s = "", 0.0
         self._timer: threading.Timer | None = None
@@ -103,7 +103,7 @@ class Keeper:
 
     def __init__(
         self,
-        bench: Bench,
+        bench: QsdDriverFixture,
         volumes: list[VolumeSpec],
         chance: random.Random,
         total: Total,
@@ -217,12 +217,12 @@ def _write(disks: list[RetryingVolume]) -> Write:
 
 
 @contextmanager
-def _group() -> Iterator[tuple[Bench, list[VolumeSpec], Killer]]:
-    bench = Bench(max_chain_depth=4)
+def _group() -> Iterator[tuple[QsdDriverFixture, list[VolumeSpec], Killer]]:
+    bench = QsdDriverFixture(max_chain_depth=4)
     try:
         killer = Killer(bench)
         bench.start(killer)
-        volumes = group_of(MEMBERS)
+        volumes = volume_specs(MEMBERS)
         bench.driver.create_group("g")
         for volume in volumes:
             bench.driver.create_volume(volume)
@@ -231,7 +231,7 @@ def _group() -> Iterator[tuple[Bench, list[VolumeSpec], Killer]]:
         bench.clean()
 
 
-def _connect(bench: Bench, volume: VolumeSpec, variant: SoakVariant) -> RetryingVolume:
+def _connect(bench: QsdDriverFixture, volume: VolumeSpec, variant: SoakVariant) -> RetryingVolume:
     return variant.connect(lambda: str(bench.driver.connection(volume).data["uri"]))
 
 

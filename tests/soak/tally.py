@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from tests.support.kill_points import PHASES, Death
+from tests.support.kill_points import PHASES, KillRecord
 
 
 @dataclass
 class Tally:
     """Where processes died, and what was wrong. ``databases`` counts the kills for each database."""
 
-    deaths: list[Death] = field(default_factory=list)
+    deaths: list[KillRecord] = field(default_factory=list)
     databases: Counter[str] = field(default_factory=Counter)
     flows: int = 0
     retries: int = 0

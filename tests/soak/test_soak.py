@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.soak import daemons
-from tests.soak.soak import make_life, run_life, soak
+from tests.soak.soak_runs import make_life, run_life, soak
 from tests.support.kill_points import EXECUTE, REVERT
-from tests.support.qsd import require_qsd
+from tests.support.qsd_fixture import require_qsd
 
 
 @pytest.mark.slow

@@ -13,8 +13,8 @@ from functools import partial
 from cgflow.drivers.conformance.write_order_checker import OrderedWriters
 from cgflow.drivers.contract import SnapshotSpec, VolumeSpec
 from cgflow.drivers.qsd.driver import QsdDriver
-from tests.soak.retrying import RetryingVolume, retry_cut
-from tests.support.qsd import snapshots_of
+from tests.soak.retrying_clients import RetryingVolume, retry_cut
+from tests.support.qsd_fixture import snapshot_specs
 
 FORGOTTEN = 3
 """The number of the write that a forgetful client acknowledges and does not make."""
@@ -34,7 +34,7 @@ def cut_together(driver: QsdDriver, copies: list[SnapshotSpec], _: OrderedWriter
 
 def separate_snapshots_of(volumes: list[VolumeSpec], name: str) -> list[SnapshotSpec]:
     """Return snapshots of which each is a cgsnapshot of its own."""
-    return [replace(copy, cgsnapshot_id=copy.id) for copy in snapshots_of(volumes, name)]
+    return [replace(copy, cgsnapshot_id=copy.id) for copy in snapshot_specs(volumes, name)]
 
 
 def cut_one_by_one(driver: QsdDriver, copies: list[SnapshotSpec], writer: OrderedWriters) -> None:
@@ -63,7 +63,7 @@ class SoakVariant:
     """How a soak cuts and writes; for a control, ``expected_fault`` is the fault that must be reported."""
 
     description: str
-    copies: Copies = snapshots_of
+    copies: Copies = snapshot_specs
     cut: Cut = cut_together
     connect: Connect = RetryingVolume
     expected_fault: tuple[str, str] = ("", "")

@@ -35,7 +35,7 @@ from cgflow.engine.definition import Definition
 from tests.architecture.file_sizes import ROOT
 from tests.stories.points_of_no_return import turning_step
 from tests.stories.scripts import SCRIPTS
-from tests.support.failing_steps import Injected, Point, StepFaults
+from tests.support.failing_steps import InjectedFailure, StepFaults, StepPoint
 from tests.support.world import HOST, World
 
 HISTORIES = Path(__file__).parent / "histories"
@@ -96,12 +96,12 @@ class Recording(StepFaults):
 
         return replace(real, build=build)
 
-    def meet(self, point: Point) -> None:
+    def meet(self, point: StepPoint) -> None:
         """Count the points, and record the state on disk in the middle."""
         if self._world is None:
             return
         if self._phase == UNDONE and (point.atom, point.phase) == (self._fails_at, "execute"):
-            raise Injected(f"injected at {point}")
+            raise InjectedFailure(f"injected at {point}")
         if point.when == "before" or (self._phase == UNDONE and point.phase == "execute"):
             return
         self._done[point.phase] += 1

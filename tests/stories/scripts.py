@@ -11,7 +11,7 @@ from cgflow.drivers.contract import SnapshotSpec, VolumeSpec
 from cgflow.drivers.memory.driver import MAX_CUTS
 from flows.audit.accept_repairs import accept_repair
 from flows.runtime import Accepted, new_id
-from tests.support import content
+from tests.support import volume_content
 from tests.support.world import CALLER, HOST, World
 
 
@@ -72,18 +72,18 @@ def _older_cgsnapshot(world: World) -> str:
     members = [one.id for one in world.all("volume") if one.consistencygroup_id == group_id]
     made = next((one.id for one in world.all("cgsnapshot")), None)
     if made is None:
-        content.write(world.driver, members, content.OLD)
+        volume_content.write_to_volumes(world.driver, members, volume_content.OLD)
         made = world.make(world.accept_cgsnapshot(group_id))
-    content.write(world.driver, members, content.NEW)
+    volume_content.write_to_volumes(world.driver, members, volume_content.NEW)
     return made
 
 
 def _older_snapshot(world: World) -> str:
     """Return a snapshot of a volume that has other content by now."""
     volume_id = _volume(world)
-    content.write(world.driver, [volume_id], content.OLD)
+    volume_content.write_to_volumes(world.driver, [volume_id], volume_content.OLD)
     made = world.make(world.accept_snapshot(volume_id))
-    content.write(world.driver, [volume_id], content.NEW)
+    volume_content.write_to_volumes(world.driver, [volume_id], volume_content.NEW)
     return made
 
 

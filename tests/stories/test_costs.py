@@ -19,7 +19,7 @@ from cgflow.engine.flow_run import FlowRun
 from cgflow.engine.task import Task
 from flows.catalog import OPERATIONS
 from tests.stories.scripts import SCRIPTS
-from tests.support.counting import cost_of
+from tests.support.cost_measurement import measure_cost
 from tests.support.world import World, world
 
 
@@ -37,7 +37,7 @@ def test_accepting_a_request_is_one_commit(operation: str, tmp_path: Path) -> No
     with world(tmp_path, MemoryDriver()) as w:
         script = SCRIPTS[operation]
         target = script.arrange(w)
-        with cost_of(w.database, only_here=True) as cost:
+        with measure_cost(w.database, only_here=True) as cost:
             accepted = script.act(w, target)
         assert cost.commits == 1
         w.make(accepted)
@@ -85,16 +85,16 @@ class _ReadOnly(Database):
 def test_steps_that_only_read_do_not_wait_for_the_disk(w: World) -> None:
     """Of the eight steps of a cgsnapshot, two only read: six starts, the end and three more are commits."""
     group_id = w.old_group_of(1)
-    with cost_of(w.database) as create:
+    with measure_cost(w.database) as create:
         w.make(w.accept_cgsnapshot(group_id))
     assert create.commits <= 11
 
 
 def test_a_cgsnapshot_of_a_hundred_members_takes_few_commits_and_statements(w: World) -> None:
     group_id = w.old_group_of(100)
-    with cost_of(w.database) as create:
+    with measure_cost(w.database) as create:
         cgsnapshot_id = w.make(w.accept_cgsnapshot(group_id))
-    with cost_of(w.database) as delete:
+    with measure_cost(w.database) as delete:
         w.make(w.delete_cgsnapshot(cgsnapshot_id))
     assert create.commits <= 25
     assert create.statements <= 6 * 100
@@ -105,7 +105,7 @@ def test_a_list_takes_as_many_statements_for_a_thousand_rows_as_for_ten(w: World
     def statements() -> list[int]:
         found = []
         for rows in (volume, snapshot):
-            with cost_of(w.database, only_here=True) as cost, w.database.read() as session:
+            with measure_cost(w.database, only_here=True) as cost, w.database.read() as session:
                 rows.page(session, ListQuery(limit=1000), None)
             found.append(cost.statements)
         return found

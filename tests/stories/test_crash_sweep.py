@@ -19,14 +19,14 @@ import pytest
 from flows.catalog import OPERATIONS
 from tests.stories.scripts import SCRIPTS
 from tests.support.case_sampling import CLOSELY, IS_FULL
-from tests.support.crashing_cases import Case, Prepared, every, prepare, sweep
+from tests.support.crash_cases import Case, PreparedOperation, every_nth_moment, prepare_operation, run_cases
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 
 # Modes of which every operation outside CLOSELY runs two, in turns: most of its steps are the same.
 IN_TURNS = ("member", "once", "stuck", "twice", "twice in undo", "twice and cancelled")
 
-Make = Callable[[Prepared, int], Case]
+Make = Callable[[PreparedOperation, int], Case]
 
 # For each mode: how its cases are made, and the stride between moments, for CLOSELY and for the others.
 MODES: dict[str, tuple[Make, int, int]] = {
@@ -43,13 +43,13 @@ MODES: dict[str, tuple[Make, int, int]] = {
 
 
 @pytest.fixture(scope="module")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Prepared]:
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], PreparedOperation]:
     """The prepared state for an operation, created once."""
-    made: dict[str, Prepared] = {}
+    made: dict[str, PreparedOperation] = {}
 
-    def get(operation: str) -> Prepared:
+    def get(operation: str) -> PreparedOperation:
         if operation not in made:
-            made[operation] = prepare(operation, tmp_path_factory.mktemp(operation))
+            made[operation] = prepare_operation(operation, tmp_path_factory.mktemp(operation))
         return made[operation]
 
     return get
@@ -73,7 +73,10 @@ def _has_turn(number: int, operation: str, mode: str) -> bool:
 
 @pytest.mark.parametrize(("operation", "mode"), cases())
 def test_a_story_that_is_cut_off_ends_in_the_next_process(
-    operation: str, mode: str, prepared: Callable[[str], Prepared], capsys: pytest.CaptureFixture[str]
+    operation: str,
+    mode: str,
+    prepared: Callable[[str], PreparedOperation],
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """S133."""
     it = prepared(operation)
@@ -83,7 +86,7 @@ def test_a_story_that_is_cut_off_ends_in_the_next_process(
     stride = 1 if IS_FULL else close if operation in CLOSELY else wide
     # A short flow must be killed at several moments too.
     stride = min(stride, max(1, len(it.moments) // 3))
-    outcomes = list(sweep(it, every(stride, lambda n: make(it, n))))
+    outcomes = list(run_cases(it, every_nth_moment(stride, lambda n: make(it, n))))
     wrong = [f"{one.case} ({'; '.join(one.killed)}): {one.problems}" for one in outcomes if one.problems]
     if IS_FULL:
         kills, places = (
@@ -100,14 +103,16 @@ def test_a_story_that_is_cut_off_ends_in_the_next_process(
     assert not outcomes[-1].met(1) or not outcomes[-2].met(1), "the sweep ended before the story did"
 
 
-def test_the_sweep_meets_every_kind_of_moment(prepared: Callable[[str], Prepared]) -> None:
+def test_the_sweep_meets_every_kind_of_moment(prepared: Callable[[str], PreparedOperation]) -> None:
     met = prepared("cgsnapshot.create").run(Case(())).moments
     assert met[:2] == ["before commit by MainThread", "after commit by MainThread"], "of the acceptance"
     for kind in ("call cut", "commit of driver.cut RUNNING", "commit by step", "commit of flow success"):
         assert {f"before {kind}", f"after {kind}"} <= set(met)
 
 
-def test_the_sweep_finds_an_engine_without_its_safeguard(prepared: Callable[[str], Prepared]) -> None:
+def test_the_sweep_finds_an_engine_without_its_safeguard(
+    prepared: Callable[[str], PreparedOperation],
+) -> None:
     it = prepared("volume.create")
     end = len(it.run(Case((), (it.late,))).moments)
     found = [it.run(Case((n,), (it.late,), broken=True)) for n in range(end - 4, end + 1)]

@@ -20,7 +20,7 @@ from cgflow.errors import FinalDriverError
 from flows.catalog import OPERATIONS
 from tests.stories.points_of_no_return import turning_step
 from tests.stories.scripts import SCRIPTS
-from tests.support.failing_steps import Point, step_faults
+from tests.support.failing_steps import StepPoint, inject_step_faults
 from tests.support.world import CALLER, HOST, World, world
 
 LISTS = ("consistencygroups", "cgsnapshots", "volumes", "snapshots")
@@ -67,18 +67,18 @@ def test_a_member_reads_nothing_of_the_machines(
 ) -> None:
     script = SCRIPTS[operation]
     monkeypatch.setattr(conductor, "UNDO_ATTEMPTS", 0)
-    with step_faults(monkeypatch) as sabotage, world(tmp_path, MemoryDriver()) as w:
+    with inject_step_faults(monkeypatch) as sabotage, world(tmp_path, MemoryDriver()) as w:
         w.quota(volumes=-1, snapshots=-1, gigabytes=-1, consistencygroups=-1)
         client = create_app(w.runtime).test_client()
         told = words(w, tmp_path)
 
-        def fails_forward(point: Point) -> bool:
-            return point == Point(turning_step(operation), "execute", "before")
+        def fails_forward(point: StepPoint) -> bool:
+            return point == StepPoint(turning_step(operation), "execute", "before")
 
         for has_failing_undo in (False, True):
             failed: list[str] = []
 
-            def meet(point: Point, undo: bool = has_failing_undo, failed: list[str] = failed) -> None:
+            def meet(point: StepPoint, undo: bool = has_failing_undo, failed: list[str] = failed) -> None:
                 if fails_forward(point) and not failed:
                     failed.append("execute")
                     raise FinalDriverError(told)

@@ -24,9 +24,15 @@ from flows import flow_actions
 from flows.runtime import Accepted
 from tests.stories.points_of_no_return import has_steps_behind, turning_step
 from tests.stories.scripts import SCRIPTS
-from tests.support.driver_faults import Failing, Recording, at_once, check_end, failings
-from tests.support.failing_steps import Point, StepFaults, step_faults
-from tests.support.qsd import Bench, require_qsd
+from tests.support.driver_faults import (
+    CallRecorder,
+    FailingCall,
+    failing_calls,
+    no_retry_pauses,
+    problems_after,
+)
+from tests.support.failing_steps import StepFaults, StepPoint, inject_step_faults
+from tests.support.qsd_fixture import QsdDriverFixture, require_qsd
 from tests.support.world import CALLER, World, world
 
 pytestmark = pytest.mark.slow
@@ -36,9 +42,9 @@ UNDONE = [name for name in CALLING if not SCRIPTS[name].forward]
 FORWARD = [name for name in CALLING if SCRIPTS[name].forward]
 
 
-def last(operation: str) -> Point:
+def last(operation: str) -> StepPoint:
     """Return the point that fails so that everything is undone."""
-    return Point(turning_step(operation), "execute", "before")
+    return StepPoint(turning_step(operation), "execute", "before")
 
 
 # Calls that only verify: a false result of one of these hides nothing, because the effect is there.
@@ -67,10 +73,10 @@ NEEDED = ("delete_snapshot", "delete_volume", "delete_group")
 @contextmanager
 def swept(
     path: Path, monkeypatch: pytest.MonkeyPatch, driver: StorageDriver | None = None
-) -> Iterator[tuple[World, Recording]]:
-    faults = Recording()
+) -> Iterator[tuple[World, CallRecorder]]:
+    faults = CallRecorder()
     with (
-        at_once(monkeypatch),
+        no_retry_pauses(monkeypatch),
         world(path, FaultyDriver(driver or MemoryDriver(), faults)) as w,
     ):
         w.quota(snapshots=-1, volumes=-1, consistencygroups=-1, gigabytes=-1)
@@ -82,7 +88,7 @@ def play(w: World, operation: str, target: str) -> tuple[Accepted, records.Flow]
     return accepted, w.finish(accepted)
 
 
-def calls_of(w: World, faults: Recording, operation: str) -> Counter[str]:
+def calls_of(w: World, faults: CallRecorder, operation: str) -> Counter[str]:
     """Run the operation to its end, and return the driver calls that it makes."""
     target = SCRIPTS[operation].arrange(w)
     faults.begin()
@@ -93,14 +99,14 @@ def calls_of(w: World, faults: Recording, operation: str) -> Counter[str]:
 
 
 def calls_there_and_back(
-    w: World, faults: Recording, operation: str, undoing: StepFaults
+    w: World, faults: CallRecorder, operation: str, undoing: StepFaults
 ) -> tuple[Counter[str], Counter[str]]:
     """Run the operation and have it undone; return its driver calls until the failure, and all of them."""
     target = SCRIPTS[operation].arrange(w)
     faults.begin()
     doing: Counter[str] = Counter()
 
-    def turned(point: Point) -> bool:
+    def turned(point: StepPoint) -> bool:
         if point == last(operation):
             doing.update(faults.made)
         return point == last(operation)
@@ -110,7 +116,7 @@ def calls_there_and_back(
     return doing, Counter(faults.made)
 
 
-def expected(operation: str, failing: Failing) -> tuple[FlowState, ...]:
+def expected(operation: str, failing: FailingCall) -> tuple[FlowState, ...]:
     """Return the states in which an operation may end if one call fails once while it executes."""
     if failing.call == "detail":
         # Without a second look there is no repair.
@@ -127,7 +133,7 @@ def expected(operation: str, failing: Failing) -> tuple[FlowState, ...]:
     return (FlowState.REVERTED, FlowState.SUCCESS) if has_steps_behind(operation) else (FlowState.REVERTED,)
 
 
-def is_refused(failing: Failing) -> bool:
+def is_refused(failing: FailingCall) -> bool:
     """Return whether the call itself may fail, so that the fault after it is not met.
 
     What is gone has no address, so ``connection`` fails.
@@ -142,7 +148,7 @@ def test_a_call_that_fails_while_doing(
     """S123, S129."""
     problems = []
     with swept(tmp_path, monkeypatch) as (w, faults):
-        for failing in failings(operation, calls_of(w, faults, operation)):
+        for failing in failing_calls(operation, calls_of(w, faults, operation)):
             target = SCRIPTS[operation].arrange(w)
             before = SCRIPTS[operation].start(w)
             faults.begin(failing.fault())
@@ -153,7 +159,7 @@ def test_a_call_that_fails_while_doing(
             faults.clear()
             if flow.state not in expected(operation, failing):
                 problems.append(f"{told}: not {expected(operation, failing)}")
-            problems += [f"{told}: {what}" for what in check_end(w, operation, target, flow, before)]
+            problems += [f"{told}: {what}" for what in problems_after(w, operation, target, flow, before)]
     assert problems == []
 
 
@@ -163,10 +169,10 @@ def test_a_call_that_fails_while_undoing(
 ) -> None:
     problems: list[str] = []
     ends: Counter[tuple[str, str]] = Counter()
-    with step_faults(monkeypatch) as sabotage, swept(tmp_path, monkeypatch) as (w, faults):
+    with inject_step_faults(monkeypatch) as sabotage, swept(tmp_path, monkeypatch) as (w, faults):
         doing, whole = calls_there_and_back(w, faults, operation, sabotage)
         assert whole > doing, "the undo made no driver call"
-        for failing in failings(operation, whole, after=doing):
+        for failing in failing_calls(operation, whole, after=doing):
             undoing(w, faults, sabotage, operation, failing, problems, ends)
     assert problems == []
     assert all(ends[kind, FlowState.ROLLBACK_FAILED] for kind in ("final", "ambiguous", "hang", "lie")), ends
@@ -175,10 +181,10 @@ def test_a_call_that_fails_while_undoing(
 
 def undoing(
     w: World,
-    faults: Recording,
+    faults: CallRecorder,
     sabotage: StepFaults,
     operation: str,
-    failing: Failing,
+    failing: FailingCall,
     problems: list[str],
     ends: Counter[tuple[str, str]],
 ) -> None:
@@ -200,7 +206,7 @@ def undoing(
         flow = w.finish(accepted)
     if flow.state is not FlowState.REVERTED:
         problems.append(f"{told}: ended {flow.state}")
-    problems += [f"{told}: {what}" for what in check_end(w, operation, target, flow, before)]
+    problems += [f"{told}: {what}" for what in problems_after(w, operation, target, flow, before)]
 
 
 @pytest.mark.parametrize("operation", FORWARD)
@@ -210,7 +216,7 @@ def test_a_call_of_what_only_goes_forward_that_goes_on_failing(
     """A delete ends in ``error_deleting``, with what is left still listed; a retry finishes it (S125)."""
     problems = []
     with swept(tmp_path, monkeypatch) as (w, faults):
-        for failing in failings(operation, calls_of(w, faults, operation)):
+        for failing in failing_calls(operation, calls_of(w, faults, operation)):
             target = SCRIPTS[operation].arrange(w)
             before = SCRIPTS[operation].start(w)
             faults.begin(failing.fault(always=True))
@@ -219,7 +225,7 @@ def test_a_call_of_what_only_goes_forward_that_goes_on_failing(
             faults.begin()
             if failing.call != "inventory":
                 # A backend that cannot list its objects keeps all records listed.
-                problems += [f"{told}: {what}" for what in check_end(w, operation, target, flow, before)]
+                problems += [f"{told}: {what}" for what in problems_after(w, operation, target, flow, before)]
             (left,) = [t for t in w.all(flow.resource_type) if t.id == target] or [None]
             if left is not None:
                 if left.status != ("error_deleting" if SCRIPTS[operation].deletes else "available"):
@@ -238,34 +244,36 @@ def test_a_call_of_what_only_goes_forward_that_goes_on_failing(
                 problems.append(f"{told}: it cannot have succeeded")
             if flow.state is not FlowState.SUCCESS:
                 problems.append(f"{told}: asked again it ended {flow.state} ({flow.reason})")
-            problems += [f"{told}, again: {what}" for what in check_end(w, operation, target, flow, before)]
+            problems += [
+                f"{told}, again: {what}" for what in problems_after(w, operation, target, flow, before)
+            ]
     assert problems == []
 
 
 QSD = [
-    ("cgsnapshot.create", Failing("prepare", 2, "lie", "before")),
-    ("cgsnapshot.create", Failing("cut", 1, "lie", "before")),
-    ("cgsnapshot.create", Failing("cut", 1, "ambiguous", "after")),
-    ("cgsnapshot.create", Failing("cut", 1, "busy", "before")),
-    ("cgsnapshot.create", Failing("snapshot", 2, "final", "before")),
-    ("cgsnapshot.delete", Failing("delete_snapshot", 1, "lie", "before")),
-    ("cgsnapshot.delete", Failing("delete_snapshot", 2, "final", "after")),
-    ("consistencygroup.create", Failing("create_group", 1, "lie", "before")),
-    ("consistencygroup.create", Failing("create_group", 1, "final", "after")),
-    ("consistencygroup.create_from_cgsnapshot", Failing("clone_volume", 1, "lie", "before")),
-    ("consistencygroup.create_from_cgsnapshot", Failing("clone_volume", 2, "final", "after")),
-    ("consistencygroup.create_from_group", Failing("cut", 1, "ambiguous", "after")),
-    ("consistencygroup.create_from_group", Failing("clone_volume", 2, "final", "before")),
-    ("consistencygroup.create_from_group", Failing("delete_snapshot", 1, "lie", "before")),
-    ("consistencygroup.update", Failing("move_volume", 1, "lie", "before")),
-    ("consistencygroup.update", Failing("move_volume", 2, "ambiguous", "after")),
-    ("consistencygroup.delete", Failing("delete_volume", 1, "lie", "before")),
-    ("consistencygroup.delete", Failing("delete_group", 1, "lie", "before")),
-    ("volume.create", Failing("create_volume", 1, "lie", "before")),
-    ("volume.create", Failing("create_volume", 1, "ambiguous", "after")),
-    ("volume.delete", Failing("delete_volume", 1, "lie", "before")),
-    ("volume.extend", Failing("extend_volume", 1, "lie", "before")),
-    ("volume.extend", Failing("extend_volume", 1, "final", "after")),
+    ("cgsnapshot.create", FailingCall("prepare", 2, "lie", "before")),
+    ("cgsnapshot.create", FailingCall("cut", 1, "lie", "before")),
+    ("cgsnapshot.create", FailingCall("cut", 1, "ambiguous", "after")),
+    ("cgsnapshot.create", FailingCall("cut", 1, "busy", "before")),
+    ("cgsnapshot.create", FailingCall("snapshot", 2, "final", "before")),
+    ("cgsnapshot.delete", FailingCall("delete_snapshot", 1, "lie", "before")),
+    ("cgsnapshot.delete", FailingCall("delete_snapshot", 2, "final", "after")),
+    ("consistencygroup.create", FailingCall("create_group", 1, "lie", "before")),
+    ("consistencygroup.create", FailingCall("create_group", 1, "final", "after")),
+    ("consistencygroup.create_from_cgsnapshot", FailingCall("clone_volume", 1, "lie", "before")),
+    ("consistencygroup.create_from_cgsnapshot", FailingCall("clone_volume", 2, "final", "after")),
+    ("consistencygroup.create_from_group", FailingCall("cut", 1, "ambiguous", "after")),
+    ("consistencygroup.create_from_group", FailingCall("clone_volume", 2, "final", "before")),
+    ("consistencygroup.create_from_group", FailingCall("delete_snapshot", 1, "lie", "before")),
+    ("consistencygroup.update", FailingCall("move_volume", 1, "lie", "before")),
+    ("consistencygroup.update", FailingCall("move_volume", 2, "ambiguous", "after")),
+    ("consistencygroup.delete", FailingCall("delete_volume", 1, "lie", "before")),
+    ("consistencygroup.delete", FailingCall("delete_group", 1, "lie", "before")),
+    ("volume.create", FailingCall("create_volume", 1, "lie", "before")),
+    ("volume.create", FailingCall("create_volume", 1, "ambiguous", "after")),
+    ("volume.delete", FailingCall("delete_volume", 1, "lie", "before")),
+    ("volume.extend", FailingCall("extend_volume", 1, "lie", "before")),
+    ("volume.extend", FailingCall("extend_volume", 1, "final", "after")),
 ]
 
 
@@ -273,7 +281,7 @@ QSD = [
 def test_the_same_on_real_volumes(monkeypatch: pytest.MonkeyPatch) -> None:
     require_qsd()
     problems = []
-    bench = Bench()
+    bench = QsdDriverFixture()
     try:
         with swept(bench.root, monkeypatch, bench.driver) as (w, faults):
             for operation, failing in QSD:
@@ -284,7 +292,7 @@ def test_the_same_on_real_volumes(monkeypatch: pytest.MonkeyPatch) -> None:
                 told = f"{operation}: {failing} -> {flow.state} ({flow.reason})"
                 assert len(faults.firings) == 1, told
                 assert flow.state in expected(operation, failing), told
-                problems += [f"{told}: {what}" for what in check_end(w, operation, target, flow, before)]
+                problems += [f"{told}: {what}" for what in problems_after(w, operation, target, flow, before)]
     finally:
         bench.clean()
     assert problems == []

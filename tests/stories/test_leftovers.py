@@ -15,7 +15,7 @@ from cgflow.errors import Busy, InvalidState
 from cgflow.status import FlowState
 from flows import flow_actions
 from flows.attachment import legacy_actions
-from tests.support.failing_steps import Point, step_faults
+from tests.support.failing_steps import StepPoint, inject_step_faults
 from tests.support.world import CALLER, World, world
 
 
@@ -84,10 +84,10 @@ def test_an_abandoned_extend_leaves_a_volume_that_can_be_used(tmp_path: Path) ->
 def test_an_abandoned_deletion_keeps_the_status_of_a_volume_that_is_being_attached(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fails(point: Point) -> bool:
+    def fails(point: StepPoint) -> bool:
         return point.phase == "revert" or point.atom.startswith("driver.")
 
-    with step_faults(monkeypatch) as faults, world(tmp_path, MemoryDriver()) as w:
+    with inject_step_faults(monkeypatch) as faults, world(tmp_path, MemoryDriver()) as w:
         w.type()
         volume_id = w.make(w.accept_volume(None))
         snapshot_id = w.make(w.accept_snapshot(volume_id))
@@ -168,12 +168,12 @@ def test_a_malformed_drill_fails_an_undo_until_it_is_mended(
     """As docs/drills.md describes."""
     drill = tmp_path / "faults.json"
     driver = FaultyDriver(MemoryDriver(), FaultSchedule.from_file(drill))
-    with step_faults(monkeypatch) as sabotage, world(tmp_path, driver) as w:
+    with inject_step_faults(monkeypatch) as sabotage, world(tmp_path, driver) as w:
         group_id = w.group_of(1)
         before = w.state()
 
-        def breaks(point: Point) -> bool:
-            if point == Point("driver.cut", "execute", "after"):
+        def breaks(point: StepPoint) -> bool:
+            if point == StepPoint("driver.cut", "execute", "after"):
                 drill.write_text("no list")
                 return True
             return False

@@ -17,18 +17,18 @@ from cgflow.notifications.notifier import Notification, Notifier, to_log
 from cgflow.status import FlowState
 from flows import flow_actions, service
 from flows.runtime import Accepted
-from tests.support.listener import Listener, told
+from tests.support.recording_notifier import RecordingNotifier, event_statuses
 from tests.support.world import CALLER, HOST, world
 
 
-def test_an_empty_group_is_told_of_twice_s142(tmp_path: Path, listener: Listener) -> None:
+def test_an_empty_group_is_told_of_twice_s142(tmp_path: Path, listener: RecordingNotifier) -> None:
     """S140, S141."""
     with world(tmp_path, MemoryDriver()) as w:
         w.type()
         group_id = w.make(w.accept_group())
         start, end = listener.take()
         w.make(w.delete_group(group_id))
-        assert told(listener) == [
+        assert event_statuses(listener) == [
             ("consistencygroup.delete.start", "deleting"),
             ("consistencygroup.delete.end", "deleted"),
         ]
@@ -47,7 +47,7 @@ def test_an_empty_group_is_told_of_twice_s142(tmp_path: Path, listener: Listener
 
 
 def test_a_cgsnapshot_of_one_member_is_told_of_four_times_each_s142(
-    tmp_path: Path, listener: Listener
+    tmp_path: Path, listener: RecordingNotifier
 ) -> None:
     """S141."""
     with world(tmp_path, MemoryDriver()) as w:
@@ -56,14 +56,14 @@ def test_a_cgsnapshot_of_one_member_is_told_of_four_times_each_s142(
         cgsnapshot_id = w.make(w.accept_cgsnapshot(group_id))
         (snapshot,) = w.all("snapshot")
         heard = list(listener.heard)
-        assert told(listener) == [
+        assert event_statuses(listener) == [
             ("cgsnapshot.create.start", "creating"),
             ("snapshot.create.start", "creating"),
             ("cgsnapshot.create.end", "available"),
             ("snapshot.create.end", "available"),
         ]
         w.make(w.delete_cgsnapshot(cgsnapshot_id))
-        assert told(listener) == [
+        assert event_statuses(listener) == [
             ("cgsnapshot.delete.start", "deleting"),
             ("snapshot.delete.start", "deleting"),
             ("cgsnapshot.delete.end", "deleted"),
@@ -76,7 +76,7 @@ def test_a_cgsnapshot_of_one_member_is_told_of_four_times_each_s142(
     assert heard[1].payload["created_at"] is not None, "that of the acceptance, until it has a record"
 
 
-def test_members_are_told_of_although_they_are_gone_s143(tmp_path: Path, listener: Listener) -> None:
+def test_members_are_told_of_although_they_are_gone_s143(tmp_path: Path, listener: RecordingNotifier) -> None:
     with world(tmp_path, MemoryDriver()) as w:
         group_id = w.group_of(2)
         members = {one.id for one in w.all("volume")}
@@ -87,16 +87,19 @@ def test_members_are_told_of_although_they_are_gone_s143(tmp_path: Path, listene
     assert {one.payload["status"] for one in ends} == {"deleted"}
 
 
-def test_changes_and_copies_are_told_of(tmp_path: Path, listener: Listener) -> None:
+def test_changes_and_copies_are_told_of(tmp_path: Path, listener: RecordingNotifier) -> None:
     """S140, C8."""
     with world(tmp_path, MemoryDriver()) as w:
         group_id = w.group_of(1)
         outsider = w.make(w.accept_volume())
         listener.take()
         w.make(w.extend(outsider, 2))
-        assert told(listener) == [("volume.resize.start", "extending"), ("volume.resize.end", "available")]
+        assert event_statuses(listener) == [
+            ("volume.resize.start", "extending"),
+            ("volume.resize.end", "available"),
+        ]
         w.make(w.update_group(group_id, add=[outsider]))
-        assert told(listener) == [
+        assert event_statuses(listener) == [
             ("consistencygroup.update.start", "updating"),
             ("volume.update.start", "available"),
             ("volume.update.start", "available"),
@@ -108,7 +111,7 @@ def test_changes_and_copies_are_told_of(tmp_path: Path, listener: Listener) -> N
         listener.take()
         for source in ({"group": group_id}, {"cgsnapshot": cgsnapshot_id}):
             w.make(w.group_from(**source))
-            assert told(listener) == [
+            assert event_statuses(listener) == [
                 ("consistencygroup.create.start", "creating"),
                 ("volume.create.start", "creating"),
                 ("volume.create.start", "creating"),
@@ -118,12 +121,14 @@ def test_changes_and_copies_are_told_of(tmp_path: Path, listener: Listener) -> N
             ]
 
 
-def test_a_group_that_is_put_back_is_told_of_with_its_members(tmp_path: Path, listener: Listener) -> None:
+def test_a_group_that_is_put_back_is_told_of_with_its_members(
+    tmp_path: Path, listener: RecordingNotifier
+) -> None:
     with world(tmp_path, MemoryDriver()) as w:
         cgsnapshot_id = w.make(w.accept_cgsnapshot(w.group_of(1)))
         listener.take()
         w.make(w.revert_group(cgsnapshot_id))
-        assert told(listener) == [
+        assert event_statuses(listener) == [
             ("consistencygroup.revert.start", "reverting"),
             ("volume.revert.start", "reverting"),
             ("consistencygroup.revert.end", "available"),
@@ -131,7 +136,7 @@ def test_a_group_that_is_put_back_is_told_of_with_its_members(tmp_path: Path, li
         ]
 
 
-def test_a_failure_is_told_with_its_reason_s143(tmp_path: Path, listener: Listener) -> None:
+def test_a_failure_is_told_with_its_reason_s143(tmp_path: Path, listener: RecordingNotifier) -> None:
     faults = FaultSchedule()
     with world(tmp_path, FaultyDriver(MemoryDriver(), faults)) as w:
         group_id = w.group_of(1)
@@ -139,7 +144,7 @@ def test_a_failure_is_told_with_its_reason_s143(tmp_path: Path, listener: Listen
         faults.add_fault(Fault("cut", "final"))
         assert w.finish(w.accept_cgsnapshot(group_id)).state is FlowState.REVERTED
         heard = list(listener.heard)
-        assert [event for event, _ in told(listener)] == [
+        assert [event for event, _ in event_statuses(listener)] == [
             "cgsnapshot.create.start",
             "snapshot.create.start",
             "cgsnapshot.create.error",
@@ -154,7 +159,9 @@ def test_a_failure_is_told_with_its_reason_s143(tmp_path: Path, listener: Listen
     assert "cut failed by order" in str(failed.payload["reason"])
 
 
-def test_of_a_delete_that_fails_each_member_is_told_of_as_it_is(tmp_path: Path, listener: Listener) -> None:
+def test_of_a_delete_that_fails_each_member_is_told_of_as_it_is(
+    tmp_path: Path, listener: RecordingNotifier
+) -> None:
     faults = FaultSchedule()
     with world(tmp_path, FaultyDriver(MemoryDriver(), faults)) as w:
         cgsnapshot_id = w.make(w.accept_cgsnapshot(w.group_of(2)))
@@ -163,7 +170,7 @@ def test_of_a_delete_that_fails_each_member_is_told_of_as_it_is(tmp_path: Path, 
         faults.add_fault(Fault("delete_snapshot", "final", times=None, target=stays))
         assert w.finish(w.delete_cgsnapshot(cgsnapshot_id)).state is FlowState.REVERTED
         faults.clear()
-        assert told(listener) == [
+        assert event_statuses(listener) == [
             ("cgsnapshot.delete.start", "deleting"),
             ("snapshot.delete.start", "deleting"),
             ("snapshot.delete.start", "deleting"),
@@ -174,7 +181,7 @@ def test_of_a_delete_that_fails_each_member_is_told_of_as_it_is(tmp_path: Path, 
 
 
 def test_a_failed_rollback_that_is_tried_again_is_told_once(
-    tmp_path: Path, listener: Listener, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, listener: RecordingNotifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     faults = FaultSchedule()
     monkeypatch.setattr(conductor, "UNDO_PAUSE_S", 3600)
@@ -187,14 +194,17 @@ def test_a_failed_rollback_that_is_tried_again_is_told_once(
         faults.clear()
         flow_actions.retry(w.runtime, CALLER, accepted.flow_id)
         assert w.finish(accepted).state is FlowState.REVERTED
-        assert [event for event, _ in told(listener)] == [
+        assert [event for event, _ in event_statuses(listener)] == [
             "consistencygroup.create.start",
             "consistencygroup.create.error",
         ]
 
 
 def test_the_last_automatic_retry_of_an_undo_is_announced_when_it_fails(
-    tmp_path: Path, listener: Listener, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    tmp_path: Path,
+    listener: RecordingNotifier,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     faults = FaultSchedule()
     monkeypatch.setattr(conductor, "UNDO_PAUSE_S", 3600)
@@ -208,7 +218,7 @@ def test_the_last_automatic_retry_of_an_undo_is_announced_when_it_fails(
         announced, logged = [], []
         for _ in range(3):
             assert w.finish(accepted).state is FlowState.ROLLBACK_FAILED
-            announced.append([event for event in told(listener) if event == failed])
+            announced.append([event for event in event_statuses(listener) if event == failed])
             logged.append(caplog.messages[-2:])
             caplog.clear()
             flow_actions.retry_automatically(w.runtime, accepted.flow_id)
@@ -220,7 +230,7 @@ def test_the_last_automatic_retry_of_an_undo_is_announced_when_it_fails(
 
 
 def test_what_could_not_be_told_for_a_restart_is_told_after_it(
-    tmp_path: Path, listener: Listener, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, listener: RecordingNotifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     driver = MemoryDriver()
     with world(tmp_path, driver) as w:
@@ -230,14 +240,17 @@ def test_what_could_not_be_told_for_a_restart_is_told_after_it(
     assert listener.take() == []
     with world(tmp_path, driver) as w:
         w.make(Accepted(accepted.flow_id, accepted.resource_id))
-        assert [event for event, _ in told(listener)] == [
+        assert [event for event, _ in event_statuses(listener)] == [
             "consistencygroup.create.start",
             "consistencygroup.create.end",
         ]
 
 
 def test_a_notifier_that_fails_is_logged_and_keeps_nobody_from_going_on(
-    tmp_path: Path, listener: Listener, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    tmp_path: Path,
+    listener: RecordingNotifier,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     def broken(_: Notification) -> None:
         raise OSError("the broker is away")

@@ -32,20 +32,20 @@ from tests.stories.points_of_no_return import (
 )
 from tests.stories.scripts import SCRIPTS
 from tests.stories.shapes import SHAPES
-from tests.support import crashing
-from tests.support.crashing import Job
-from tests.support.crashing_cases import (
+from tests.support import crash_process
+from tests.support.crash_cases import (
     AFTER_COMMIT,
     BEFORE_COMMIT,
     Case,
     Found,
     Outcome,
-    Prepared,
-    copied,
-    prepare,
+    PreparedOperation,
+    copy_job,
+    prepare_operation,
     without_generated_ids,
 )
-from tests.support.failing_steps import Injected, Point, StepFaults, step_faults
+from tests.support.crash_process import Job
+from tests.support.failing_steps import InjectedFailure, StepFaults, StepPoint, inject_step_faults
 from tests.support.world import CALLER, World, world
 
 UNDOABLE = [operation for operation in WITH if not SCRIPTS[operation].forward]
@@ -116,20 +116,20 @@ def test_the_drawings_show_it(operation: str) -> None:
 class Window(StepFaults):
     """Holds a flow at a point until released, and fails there then if ``fails``."""
 
-    def __init__(self, point: Point, *, fails: bool) -> None:
+    def __init__(self, point: StepPoint, *, fails: bool) -> None:
         super().__init__()
         self._point, self._fails = point, fails
         self.is_armed = False
         self.reached, self.goes_on = threading.Event(), threading.Event()
 
-    def meet(self, point: Point) -> None:
+    def meet(self, point: StepPoint) -> None:
         """Hold the flow if this is the point."""
         if self.is_armed and point == self._point:
             self.is_armed = False
             self.reached.set()
             assert self.goes_on.wait(60)
             if self._fails:
-                raise Injected(f"injected at {point}")
+                raise InjectedFailure(f"injected at {point}")
 
 
 def cancelled_in(
@@ -153,7 +153,7 @@ def cancelled_in(
 def test_a_cancel_behind_the_commit_is_refused_and_the_flow_succeeds(
     operation: str, fails: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    window = Window(Point(turning_step(operation), "execute", "after"), fails=fails)
+    window = Window(StepPoint(turning_step(operation), "execute", "after"), fails=fails)
     monkeypatch.setattr("flows.service.definition_of", window.define)
     with world(tmp_path, MemoryDriver()) as w:
         target = SCRIPTS[operation].arrange(w)
@@ -165,14 +165,14 @@ def test_a_cancel_behind_the_commit_is_refused_and_the_flow_succeeds(
         assert state is FlowState.SUCCESS
         assert SCRIPTS[operation].faults(w, before, target, is_done=True) == []
         with w.database.read() as session:
-            assert crashing.rows.get(session, accepted.flow_id, None).committed_at is not None
+            assert crash_process.rows.get(session, accepted.flow_id, None).committed_at is not None
 
 
 @pytest.mark.parametrize("operation", WITH)
 def test_a_cancel_before_the_commit_has_it_refused(
     operation: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    window = Window(Point(turning_step(operation), "execute", "before"), fails=False)
+    window = Window(StepPoint(turning_step(operation), "execute", "before"), fails=False)
     monkeypatch.setattr("flows.service.definition_of", window.define)
     with world(tmp_path, MemoryDriver()) as w:
         target = SCRIPTS[operation].arrange(w)
@@ -184,7 +184,7 @@ def test_a_cancel_before_the_commit_has_it_refused(
         assert state is (FlowState.SUCCESS if is_done else FlowState.REVERTED)
         assert SCRIPTS[operation].faults(w, before, target, is_done=is_done) == []
         with w.database.read() as session:
-            flow = crashing.rows.get(session, accepted.flow_id, None)
+            flow = crash_process.rows.get(session, accepted.flow_id, None)
         assert (flow.committed_at is not None) is is_done
         if not is_done:
             assert "a change of mind" in str(flow.reason)
@@ -195,13 +195,13 @@ def test_a_cancel_before_the_commit_has_it_refused(
 
 
 @pytest.fixture(scope="module")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Prepared]:
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], PreparedOperation]:
     """The prepared state for an operation, created once."""
-    made: dict[str, Prepared] = {}
+    made: dict[str, PreparedOperation] = {}
 
-    def get(operation: str) -> Prepared:
+    def get(operation: str) -> PreparedOperation:
         if operation not in made:
-            made[operation] = prepare(operation, tmp_path_factory.mktemp(operation))
+            made[operation] = prepare_operation(operation, tmp_path_factory.mktemp(operation))
         return made[operation]
 
     return get
@@ -210,7 +210,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Prepar
 @pytest.mark.parametrize("is_cancelled", [False, True], ids=["", "and cancelled"])
 @pytest.mark.parametrize("operation", WITH)
 def test_killed_behind_the_commit_it_succeeds(
-    operation: str, is_cancelled: bool, prepared: Callable[[str], Prepared]
+    operation: str, is_cancelled: bool, prepared: Callable[[str], PreparedOperation]
 ) -> None:
     it = prepared(operation)
     outcome = it.run(Case((it.commit,), cancelled=is_cancelled, kill_on=AFTER_COMMIT))
@@ -220,7 +220,7 @@ def test_killed_behind_the_commit_it_succeeds(
 
 @pytest.mark.parametrize("operation", UNDOABLE)
 def test_killed_before_the_commit_and_cancelled_it_is_undone(
-    operation: str, prepared: Callable[[str], Prepared]
+    operation: str, prepared: Callable[[str], PreparedOperation]
 ) -> None:
     it = prepared(operation)
     outcome = it.run(Case((it.commit,), cancelled=True, kill_on=BEFORE_COMMIT))
@@ -241,25 +241,25 @@ TURNED = (
 )
 
 
-def ended_after(it: Prepared, edits: tuple[str, ...], name: str) -> tuple[Outcome, Found]:
+def ended_after(it: PreparedOperation, edits: tuple[str, ...], name: str) -> tuple[Outcome, Found]:
     """Kill a flow after its commit, edit what it left, and resume it."""
     outcome = Outcome(Case((it.commit,)))
     job: Job = replace(
-        copied(it.job, Path(it.job.folder).parent / name), kill_at=it.commit, kill_on=AFTER_COMMIT
+        copy_job(it.job, Path(it.job.folder).parent / name), kill_at=it.commit, kill_on=AFTER_COMMIT
     )
-    assert outcome.meet(crashing.act, job, dies=True) is None
+    assert outcome.meet(crash_process.request_operation, job, dies=True) is None
     with sqlite3.connect(Path(job.folder) / "cgflow.db") as database:
         for update_unclaimed in edits:
             database.execute(update_unclaimed)
     database.close()
-    found = outcome.meet(crashing.resume, replace(job, kill_at=None), dies=False)
+    found = outcome.meet(crash_process.resume_flows, replace(job, kill_at=None), dies=False)
     assert found is not None, outcome.problems
     return outcome, found
 
 
 @pytest.mark.parametrize("operation", WITH)
 def test_a_commit_without_a_record_is_recognised_by_its_rows(
-    operation: str, prepared: Callable[[str], Prepared]
+    operation: str, prepared: Callable[[str], PreparedOperation]
 ) -> None:
     it = prepared(operation)
     outcome, found = ended_after(it, (FORGET,), "unrecorded")
@@ -270,7 +270,7 @@ def test_a_commit_without_a_record_is_recognised_by_its_rows(
 
 @pytest.mark.parametrize("operation", [one for one in UNDOABLE if not has_steps_behind(one)])
 def test_a_flow_that_an_earlier_release_turned_round_behind_its_commit_succeeds(
-    operation: str, prepared: Callable[[str], Prepared]
+    operation: str, prepared: Callable[[str], PreparedOperation]
 ) -> None:
     it = prepared(operation)
     outcome, found = ended_after(it, TURNED, "turned round")
@@ -293,15 +293,17 @@ def test_a_step_behind_it_is_retried_until_it_is_done(
         one.name for one in _reach(graph.successors, find_commit_step(graph)) if isinstance(one, task.Task)
     ]
     assert behind
-    with step_faults(monkeypatch) as sabotage, world(tmp_path, MemoryDriver()) as w:
+    with inject_step_faults(monkeypatch) as sabotage, world(tmp_path, MemoryDriver()) as w:
         w.quota(snapshots=-1, volumes=-1, consistencygroups=-1, gigabytes=-1)
         for step in sorted(behind):
             for when in ("before", "after"):
                 target = SCRIPTS[operation].arrange(w)
                 left = [6]
 
-                def fails(point: Point, step: str = step, when: str = when, left: list[int] = left) -> bool:
-                    if point != Point(step, "execute", when) or not left[0]:
+                def fails(
+                    point: StepPoint, step: str = step, when: str = when, left: list[int] = left
+                ) -> bool:
+                    if point != StepPoint(step, "execute", when) or not left[0]:
                         return False
                     left[0] -= 1
                     sabotage.fired.clear()
@@ -313,5 +315,7 @@ def test_a_step_behind_it_is_retried_until_it_is_done(
                 assert (flow.state, flow.reason, left) == (FlowState.SUCCESS, None, [0]), told
                 assert w.faults() == [], told
                 with w.database.read() as session:
-                    moved = {e.to_state for e in crashing.rows.all_events(session, flow.id) if e.atom is None}
+                    moved = {
+                        e.to_state for e in crash_process.rows.all_events(session, flow.id) if e.atom is None
+                    }
                 assert FlowState.REVERTING not in moved, told

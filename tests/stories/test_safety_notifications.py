@@ -10,11 +10,11 @@ import pytest
 from cgflow.drivers.fault_injection.faulty_driver import Fault, FaultSchedule, FaultyDriver
 from cgflow.drivers.memory.driver import MemoryDriver
 from cgflow.status import FlowState
-from tests.support.listener import Listener, in_order, told
+from tests.support.recording_notifier import RecordingNotifier, event_sort_key, event_statuses
 from tests.support.world import world
 
 
-def test_a_safety_cgsnapshot_is_told_of_as_any_other(tmp_path: Path, listener: Listener) -> None:
+def test_a_safety_cgsnapshot_is_told_of_as_any_other(tmp_path: Path, listener: RecordingNotifier) -> None:
     with world(tmp_path, MemoryDriver()) as w:
         cgsnapshot_id = w.make(w.accept_cgsnapshot(w.group_of(2)))
         usual = payloads(listener, "cgsnapshot.create", "snapshot.create")
@@ -37,14 +37,14 @@ def test_a_safety_cgsnapshot_is_told_of_as_any_other(tmp_path: Path, listener: L
     assert len(others) == len(heard) - len(safety) == 6
 
 
-def payloads(listener: Listener, *kinds: str) -> list[tuple[str, dict[str, object]]]:
+def payloads(listener: RecordingNotifier, *kinds: str) -> list[tuple[str, dict[str, object]]]:
     heard = [(one.event_type, one.payload) for one in listener.take()]
     return [(kind, payload) for kind, payload in heard if kind.rpartition(".")[0] in kinds]
 
 
 @pytest.mark.parametrize(("call", "when"), [("cut", "before"), ("restore", "after")])
 def test_a_failed_revert_notifies_of_its_safety_cgsnapshot(
-    tmp_path: Path, listener: Listener, call: str, when: Any
+    tmp_path: Path, listener: RecordingNotifier, call: str, when: Any
 ) -> None:
     faults = FaultSchedule()
     with world(tmp_path, FaultyDriver(MemoryDriver(), faults)) as w:
@@ -53,7 +53,7 @@ def test_a_failed_revert_notifies_of_its_safety_cgsnapshot(
         faults.add_fault(Fault(call, "final", when=when))
         assert w.finish(w.revert_group(cgsnapshot_id, safety="before")).state is FlowState.REVERTED
         heard = list(listener.heard)
-        assert told(listener) == sorted(
+        assert event_statuses(listener) == sorted(
             [
                 *STARTED,
                 ("consistencygroup.revert.error", "available"),
@@ -61,14 +61,14 @@ def test_a_failed_revert_notifies_of_its_safety_cgsnapshot(
                 ("cgsnapshot.create.error", "error"),
                 ("snapshot.create.error", "error"),
             ],
-            key=in_order,
+            key=event_sort_key,
         )
     (reason,) = [one.payload["reason"] for one in heard if one.event_type == "cgsnapshot.create.error"]
     assert f"{call} failed by order" in str(reason)
 
 
 def test_a_revert_that_fails_behind_its_commit_keeps_its_safety_cgsnapshot(
-    tmp_path: Path, listener: Listener
+    tmp_path: Path, listener: RecordingNotifier
 ) -> None:
     faults = FaultSchedule()
     with world(tmp_path, FaultyDriver(MemoryDriver(), faults)) as w:
@@ -76,7 +76,7 @@ def test_a_revert_that_fails_behind_its_commit_keeps_its_safety_cgsnapshot(
         listener.take()
         faults.add_fault(Fault("finish_restore", "final"))
         assert w.finish(w.revert_group(cgsnapshot_id, safety="before")).state is FlowState.SUCCESS
-        assert told(listener) == sorted(
+        assert event_statuses(listener) == sorted(
             [
                 *STARTED,
                 ("consistencygroup.revert.end", "available"),
@@ -84,7 +84,7 @@ def test_a_revert_that_fails_behind_its_commit_keeps_its_safety_cgsnapshot(
                 ("cgsnapshot.create.end", "available"),
                 ("snapshot.create.end", "available"),
             ],
-            key=in_order,
+            key=event_sort_key,
         )
 
 

@@ -42,7 +42,7 @@ Row = tuple[Any, ...]
 
 
 @dataclass(frozen=True)
-class Filled:
+class BulkHistory:
     """What a test can query: flows of ``project``, with ``middle`` in the middle of the list."""
 
     flows: int
@@ -54,25 +54,25 @@ class Filled:
     project: str = PROJECT
 
 
-def fill(database: Database, events: int) -> Filled:
+def add_flows_in_bulk(database: Database, events: int) -> BulkHistory:
     """Add flows until there are at least ``events`` events: most flows have about 10, some 5000."""
-    made = _Maker(events)
+    made = _RowGenerator(events)
     rows: dict[str, list[Row]] = {table: [] for table in _COLUMNS}
     for number, (table, row) in enumerate(made.rows(), 1):
         rows[table].append(row)
         if number % (_TOGETHER * 20) == 0:
-            _flush(database, rows)
-    _flush(database, rows)
+            _write_rows(database, rows)
+    _write_rows(database, rows)
     with database.engine.connect() as connection:
         # ANALYZE gives the query planners the statistics that they have in a long-running service.
         connection.execution_options(isolation_level="AUTOCOMMIT").execute(text("ANALYZE"))
     ids = made.ids
     of_project = [id for number, id in enumerate(ids) if number % PROJECTS == _OF_PROJECT]
     short, middle = of_project[1], of_project[len(of_project) // 2]
-    return Filled(len(ids), made.events, short, made.long, middle, made.groups[0])
+    return BulkHistory(len(ids), made.events, short, made.long, middle, made.groups[0])
 
 
-class _Maker:
+class _RowGenerator:
     """Makes the rows, always the same ones."""
 
     def __init__(self, wanted: int) -> None:
@@ -157,7 +157,7 @@ class _Maker:
         return str(uuid.UUID(int=self._random.getrandbits(128), version=4))
 
 
-def _flush(database: Database, rows: dict[str, list[Row]]) -> None:
+def _write_rows(database: Database, rows: dict[str, list[Row]]) -> None:
     """Write the collected rows in the driver's fastest way."""
     connection = database.engine.raw_connection()
     try:

@@ -18,7 +18,7 @@ PACKAGES = {
 }
 
 
-def lacking() -> str | None:
+def missing_requirement() -> str | None:
     """Return why files of volumes cannot be mounted on this host, or None if they can."""
     if os.geteuid() != 0:
         return "only root can set up loop devices and mount them"
@@ -31,7 +31,7 @@ def lacking() -> str | None:
     with tempfile.NamedTemporaryFile() as file:
         file.truncate(2**20)
         try:
-            with loop_device(Path(file.name)):
+            with attach_loop_device(Path(file.name)):
                 return None
         except DiskError as error:
             return f"a loop device cannot be set up here: {error}"
@@ -42,27 +42,27 @@ class DiskError(Exception):
 
 
 @contextmanager
-def loop_device(path: Path) -> Iterator[Path]:
+def attach_loop_device(path: Path) -> Iterator[Path]:
     """Attach a file as a loop device for the length of a ``with``; its I/O bypasses the page cache."""
-    device = Path(run("losetup", "--find", "--show", "--direct-io=on", path))
+    device = Path(run_program("losetup", "--find", "--show", "--direct-io=on", path))
     try:
         yield device
     finally:
-        run("losetup", "--detach", device)
+        run_program("losetup", "--detach", device)
 
 
 @contextmanager
-def file_system(device: Path, folder: Path) -> Iterator[Path]:
+def mount_device(device: Path, folder: Path) -> Iterator[Path]:
     """Mount the file system of a device on a folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    run("mount", device, folder)
+    run_program("mount", device, folder)
     try:
         yield folder
     finally:
-        run("umount", folder)
+        run_program("umount", folder)
 
 
-def run(*command: object) -> str:
+def run_program(*command: object) -> str:
     """Run a program to its end and return its output. Raises: DiskError."""
     words = [str(word) for word in command]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
@@ -71,7 +71,7 @@ def run(*command: object) -> str:
     return done.stdout.strip()
 
 
-def fill(folder: Path, *, sizes: tuple[int, ...] = (2**20, 4096)) -> Path:
+def fill_file_system(folder: Path, *, sizes: tuple[int, ...] = (2**20, 4096)) -> Path:
     """Fill the file system of a folder by writes of these sizes; return the file that takes the space."""
     filler = folder / "filler"
     with filler.open("ab", buffering=0) as stream:

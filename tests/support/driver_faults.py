@@ -16,7 +16,7 @@ from cgflow.engine import backoff, conductor
 from cgflow.status import FlowState
 from flows import driver_calls
 from tests.stories.scripts import SCRIPTS, Start
-from tests.support import content
+from tests.support import volume_content
 from tests.support.case_sampling import CLOSELY, IS_FULL
 from tests.support.world import World
 
@@ -39,7 +39,7 @@ HALVES = (
 DEADLINE_S = 0.01
 
 
-class Recording(FaultSchedule):
+class CallRecorder(FaultSchedule):
     """A fault injector that also counts the driver calls of flows by name, in ``made``."""
 
     def __init__(self) -> None:
@@ -61,7 +61,7 @@ class Recording(FaultSchedule):
 
 
 @dataclass(frozen=True)
-class Failing:
+class FailingCall:
     """One driver call, identified by its name and its number within that name, and how it fails."""
 
     call: str
@@ -78,7 +78,9 @@ class Failing:
         return Fault(self.call, self.kind, when=self.when, nth=self.nth, times=times, deadline_s=DEADLINE_S)
 
 
-def failings(operation: str, calls: Counter[str], after: Counter[str] | None = None) -> Iterator[Failing]:
+def failing_calls(
+    operation: str, calls: Counter[str], after: Counter[str] | None = None
+) -> Iterator[FailingCall]:
     """Yield ways for each of these calls to fail; with ``after``, call numbers start after those.
 
     With a cgsnapshot's own operations the first call of a name fails in every way; with other
@@ -94,11 +96,11 @@ def failings(operation: str, calls: Counter[str], after: Counter[str] | None = N
             for kind, way in enumerate(WAYS):
                 is_first = nth == first and (operation in CLOSELY or way in half)
                 if IS_FULL or is_first or (nth != first and kind == (turn + number + nth) % len(WAYS)):
-                    yield Failing(call, nth, *way)
+                    yield FailingCall(call, nth, *way)
 
 
 @contextmanager
-def at_once(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def no_retry_pauses(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Make retries immediate, and retry an undo only on request."""
     with monkeypatch.context() as patch:
         patch.setattr(backoff, "FIRST_PAUSE_S", 0)
@@ -107,7 +109,7 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
-def check_end(w: World, operation: str, target: str, flow: records.Flow, before: Start) -> list[str]:
+def problems_after(w: World, operation: str, target: str, flow: records.Flow, before: Start) -> list[str]:
     """Return what is wrong with the world after an operation that succeeded or was rolled back."""
     wrong = SCRIPTS[operation].faults(w, before, target, is_done=flow.state is FlowState.SUCCESS)
     after = w.state()
@@ -126,7 +128,7 @@ def check_end(w: World, operation: str, target: str, flow: records.Flow, before:
         if w.get("volume", target).consistencygroup_id != flow.resource_id:
             wrong.append("the volume is no member")
     elif operation.endswith(".revert"):
-        wrong += content.not_restored(flow, after["content"])
+        wrong += volume_content.volumes_not_restored(flow, after["content"])
     elif flow.resource_id not in str(after["things"]):
         wrong.append("what was made is not there")
     return wrong

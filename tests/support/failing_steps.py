@@ -16,7 +16,7 @@ from flows import catalog, service
 
 
 @dataclass(frozen=True)
-class Point:
+class StepPoint:
     """One place to fail: an atom, in ``execute`` or ``revert``, before or after its effect."""
 
     atom: str
@@ -27,7 +27,7 @@ class Point:
         return f"{self.atom} {self.phase} {self.when}"
 
 
-class Injected(Exception):
+class InjectedFailure(Exception):
     """The failure that a test injects."""
 
 
@@ -35,10 +35,10 @@ class Injected(Exception):
 class StepFaults:
     """Fails once at every requested point. ``fired`` has the points at which it did."""
 
-    wanted: Callable[[Point], bool] = lambda _: False
-    fired: list[Point] = field(default_factory=list)
+    wanted: Callable[[StepPoint], bool] = lambda _: False
+    fired: list[StepPoint] = field(default_factory=list)
 
-    def order(self, wanted: Callable[[Point], bool]) -> None:
+    def order(self, wanted: Callable[[StepPoint], bool]) -> None:
         """Fail once at each of these points from now on, and forget earlier requests."""
         self.wanted, self.fired = wanted, []
 
@@ -46,11 +46,11 @@ class StepFaults:
         """Inject no more failures."""
         self.wanted = lambda _: False
 
-    def meet(self, point: Point) -> None:
+    def meet(self, point: StepPoint) -> None:
         """Fail if this point is requested and has not failed yet."""
         if self.wanted(point) and point not in self.fired:
             self.fired.append(point)
-            raise Injected(f"injected at {point}")
+            raise InjectedFailure(f"injected at {point}")
 
     def define(self, operation: str) -> Definition:
         """Return the real definition of an operation, with every step wrapped."""
@@ -74,16 +74,16 @@ class StepFaults:
 
     def _wrapped(self, atom: str, phase: str, real: Callable[..., Any]) -> Callable[..., Any]:
         def wrapped(*args: Any, **kwargs: Any) -> Any:
-            self.meet(Point(atom, phase, "before"))
+            self.meet(StepPoint(atom, phase, "before"))
             result = real(*args, **kwargs)
-            self.meet(Point(atom, phase, "after"))
+            self.meet(StepPoint(atom, phase, "after"))
             return result
 
         return wrapped
 
 
 @contextmanager
-def step_faults(monkeypatch: pytest.MonkeyPatch) -> Iterator[StepFaults]:
+def inject_step_faults(monkeypatch: pytest.MonkeyPatch) -> Iterator[StepFaults]:
     """Make the steps of every service that is started within fail where requested."""
     sabotage = StepFaults()
     with monkeypatch.context() as patch:

@@ -15,7 +15,7 @@ from cgflow.drivers.memory.state import BLOCK, GIB, Content
 from cgflow.errors import BusyDriverError, FinalDriverError
 
 
-class InFile(Content):
+class FileContent(Content):
     """The content of a volume in a sparse file of its size."""
 
     def __init__(self, path: Path, held: Content, size_bytes: int) -> None:
@@ -37,13 +37,15 @@ class InFile(Content):
     def snapshot(self) -> Content:
         with self._path.open("rb", buffering=0) as file:
             descriptor = file.fileno()
-            return Content({index: os.pread(descriptor, BLOCK, index * BLOCK) for index in _data(descriptor)})
+            return Content(
+                {index: os.pread(descriptor, BLOCK, index * BLOCK) for index in _data_blocks(descriptor)}
+            )
 
     def truncate(self, size_bytes: int) -> None:
         os.truncate(self._path, size_bytes)
 
 
-def _data(descriptor: int) -> Iterator[int]:
+def _data_blocks(descriptor: int) -> Iterator[int]:
     """Yield the blocks of a sparse file that are not holes."""
     end = 0
     # Seeking data past the last data fails.
@@ -54,7 +56,7 @@ def _data(descriptor: int) -> Iterator[int]:
             yield from range(start // BLOCK, -(-end // BLOCK))
 
 
-class Filed(MemoryDriver, SupportsHostFiles):
+class FileBackedDriver(MemoryDriver, SupportsHostFiles):
     """Serves volumes and exported snapshots as files of a temporary folder, which ``stop`` removes."""
 
     def __init__(self, **options: Any) -> None:
@@ -102,7 +104,7 @@ class Filed(MemoryDriver, SupportsHostFiles):
         if self._shown is None:
             return
         volume = self._state.volumes.get(id)
-        if volume is not None and isinstance(volume.content, InFile):
+        if volume is not None and isinstance(volume.content, FileContent):
             volume.content = volume.content.snapshot()
         self.path(id).unlink(missing_ok=True)
 
@@ -110,13 +112,13 @@ class Filed(MemoryDriver, SupportsHostFiles):
         if isinstance(export, VolumeSpec):
             volume = self._require_volume(export.id)
             if not path.exists():
-                volume.content = InFile(path, volume.content, volume.size_gib * GIB)
+                volume.content = FileContent(path, volume.content, volume.size_gib * GIB)
             return volume.size_gib * GIB
         copy = self._state.snapshots.get(export.id)
         if copy is None or copy.content is None or not copy.is_exported:
             raise FinalDriverError(f"{export.id} is not exported, so it cannot be a file")
         if not path.exists():
-            InFile(path, copy.content, copy.size_gib * GIB)
+            FileContent(path, copy.content, copy.size_gib * GIB)
         return copy.size_gib * GIB
 
 

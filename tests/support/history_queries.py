@@ -12,18 +12,18 @@ from cgflow.db.database import Database
 from cgflow.db.repositories import flow as flows
 from cgflow.db.repositories.paging import ListQuery
 from cgflow.engine import flow_actions
-from tests.support.bulk_history import FEW_OPERATION, FEW_STATE, FEW_TYPE, Filled
+from tests.support.bulk_history import FEW_OPERATION, FEW_STATE, FEW_TYPE, BulkHistory
 
-Ask = Callable[[Session, Filled], object]
+Query = Callable[[Session, BulkHistory], object]
 
 
-def listed(
+def list_query(
     *, scoped: bool = False, marker: bool = False, group: bool = False, sort: str = "", **filters: str
-) -> Ask:
+) -> Query:
     """Return the query for a page of flows; of one project, after a marker, or of one group."""
     order = {"sort": ((sort, "desc"),)} if sort else {}
 
-    def ask(session: Session, filled: Filled) -> object:
+    def ask(session: Session, filled: BulkHistory) -> object:
         wanted = {**filters, **({"resource": filled.group} if group else {})}
         query = ListQuery(limit=1000, marker=filled.middle if marker else None, filters=wanted, **order)
         found = flows.page(session, query, filled.project if scoped else None)
@@ -37,10 +37,10 @@ def listed(
 NONE = {"state": FEW_STATE, "operation": "volume.create"}
 
 
-def shown(which: str) -> Ask:
+def show_query(which: str) -> Query:
     """Return the query for a flow with its tasks."""
 
-    def ask(session: Session, filled: Filled) -> object:
+    def ask(session: Session, filled: BulkHistory) -> object:
         flow_id = getattr(filled, which)
         flow = flows.get(session, flow_id, None)
         found = flows.list_atom_states(session, flow_id)
@@ -50,10 +50,10 @@ def shown(which: str) -> Ask:
     return ask
 
 
-def told(after: int) -> Ask:
+def events_query(after: int) -> Query:
     """Return the query for a page of a long flow's events, as a follower makes it."""
 
-    def ask(session: Session, filled: Filled) -> object:
+    def ask(session: Session, filled: BulkHistory) -> object:
         flow = flows.get_summary(session, filled.long, None)
         found = flows.events_after(session, filled.long, after)
         assert found
@@ -62,43 +62,43 @@ def told(after: int) -> Ask:
     return ask
 
 
-def taken_up(session: Session, filled: Filled) -> object:
+def query_for_takeover(session: Session, filled: BulkHistory) -> object:
     """Query the history that a conductor needs to take over a long flow."""
     found = flows.last_event_per_atom(session, filled.long)
     assert found
     return found
 
 
-ASKED: dict[str, Ask] = {
-    "list": listed(),
-    "list, from the middle": listed(marker=True),
-    "list by state": listed(state="success"),
-    "list by rare state": listed(state=FEW_STATE),
-    "list by operation": listed(operation="volume.create"),
-    "list by resource": listed(group=True),
-    "list by resource, from the middle": listed(group=True, marker=True),
-    "list of a project": listed(scoped=True),
-    "list of a project, from the middle": listed(scoped=True, marker=True),
-    "list of a project by rare state": listed(scoped=True, state=FEW_STATE),
-    "list of a project by rare operation": listed(scoped=True, operation=FEW_OPERATION),
-    "list of a project by resource": listed(scoped=True, group=True),
-    "list by resource type": listed(resource_type="volume"),
-    "list by rare resource type": listed(resource_type=FEW_TYPE),
-    "list by operation and state": listed(operation="volume.create", state="success"),
-    "list by operation and state, none": listed(**NONE),
-    "list of a project by rare type": listed(scoped=True, resource_type=FEW_TYPE),
-    "list of a project by both, none": listed(scoped=True, **NONE),
-    "list sorted by operation": listed(sort="operation"),
-    "list sorted by operation, from the middle": listed(sort="operation", marker=True),
-    "list sorted by state": listed(sort="state"),
-    "list sorted by its end": listed(sort="ended_at"),
-    "list sorted by id, from the middle": listed(sort="id", marker=True),
-    "list of a project sorted by state": listed(scoped=True, sort="state"),
-    "show, 10 events": shown("short"),
-    "show, 5000 events": shown("long"),
-    "events page": told(100),
-    "events page, the last": told(4000),
-    "take-up, 5000 events": taken_up,
+QUERIES: dict[str, Query] = {
+    "list": list_query(),
+    "list, from the middle": list_query(marker=True),
+    "list by state": list_query(state="success"),
+    "list by rare state": list_query(state=FEW_STATE),
+    "list by operation": list_query(operation="volume.create"),
+    "list by resource": list_query(group=True),
+    "list by resource, from the middle": list_query(group=True, marker=True),
+    "list of a project": list_query(scoped=True),
+    "list of a project, from the middle": list_query(scoped=True, marker=True),
+    "list of a project by rare state": list_query(scoped=True, state=FEW_STATE),
+    "list of a project by rare operation": list_query(scoped=True, operation=FEW_OPERATION),
+    "list of a project by resource": list_query(scoped=True, group=True),
+    "list by resource type": list_query(resource_type="volume"),
+    "list by rare resource type": list_query(resource_type=FEW_TYPE),
+    "list by operation and state": list_query(operation="volume.create", state="success"),
+    "list by operation and state, none": list_query(**NONE),
+    "list of a project by rare type": list_query(scoped=True, resource_type=FEW_TYPE),
+    "list of a project by both, none": list_query(scoped=True, **NONE),
+    "list sorted by operation": list_query(sort="operation"),
+    "list sorted by operation, from the middle": list_query(sort="operation", marker=True),
+    "list sorted by state": list_query(sort="state"),
+    "list sorted by its end": list_query(sort="ended_at"),
+    "list sorted by id, from the middle": list_query(sort="id", marker=True),
+    "list of a project sorted by state": list_query(scoped=True, sort="state"),
+    "show, 10 events": show_query("short"),
+    "show, 5000 events": show_query("long"),
+    "events page": events_query(100),
+    "events page, the last": events_query(4000),
+    "take-up, 5000 events": query_for_takeover,
     "unfinished": lambda session, _: flows.list_unfinished(session),
     "undos that are due": lambda session, _: flow_actions.flows_due_for_undo_retry(session),
 }
@@ -129,7 +129,7 @@ PATHS: dict[str, str] = {
 }
 
 
-def plans(database: Database, filled: Filled, ask: Ask, *, may_sort: bool = False) -> list[str]:
+def query_plans(database: Database, filled: BulkHistory, ask: Query, *, may_sort: bool = False) -> list[str]:
     """Return the plan of every statement that a query leads to."""
     seen: list[tuple[str, Any]] = []
 

@@ -46,7 +46,7 @@ _BY_THREAD = {"MainThread": START, "flow": TAKE_UP}
 
 
 @dataclass(frozen=True)
-class Place:
+class Activity:
     """What a thread is doing. ``resumed``: in a flow that an earlier process had started."""
 
     phase: str
@@ -54,7 +54,7 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Death:
+class KillRecord:
     """The moment at which a process was killed."""
 
     what: str
@@ -65,14 +65,14 @@ class Death:
         return f"{self.what} ({self.phase}{', resumed' * self.resumed})"
 
     @classmethod
-    def taken(cls, file: Path) -> Death:
+    def taken(cls, file: Path) -> KillRecord:
         """Return the death that a killed process has recorded in a file, and remove the file."""
         death = cls(**json.loads(file.read_text()))
         file.unlink()
         return death
 
 
-class Moments:
+class KillPoints:
     """Counts the moments since ``arm``, and kills the process at the n-th, which it records in ``file``.
 
     With ``kill_in`` only the moments of that phase count, with ``kill_on`` those of that kind.
@@ -102,19 +102,19 @@ class Moments:
         """Count a moment; the last one does not return."""
         if not self._armed:
             return
-        place = _place()
+        place = _current_activity()
         with self._lock:
             self.met.append(what)
             self._counted += self._kill_in in (None, place.phase) and self._kill_on in (None, what)
             if self._counted == self._kill_at:
-                self._file.write_text(json.dumps(asdict(Death(what, place.phase, place.resumed))))
+                self._file.write_text(json.dumps(asdict(KillRecord(what, place.phase, place.resumed))))
                 os.kill(os.getpid(), signal.SIGKILL)
 
 
 class CrashingDatabase(Database):
     """A database with a moment before and after each commit."""
 
-    def __init__(self, url: str, moments: Moments) -> None:
+    def __init__(self, url: str, moments: KillPoints) -> None:
         super().__init__(url)
         self._moments = moments
 
@@ -136,13 +136,13 @@ class CrashingDatabase(Database):
         self._moments.meet(f"after commit {self._writer()}")
 
     def _writer(self) -> str:
-        return getattr(_HERE, "saving", None) or f"by {_thread()}"
+        return getattr(_HERE, "saving", None) or f"by {_thread_kind()}"
 
 
 class CrashingCalls(FaultSchedule):
     """Has a moment before and after every driver call."""
 
-    def __init__(self, moments: Moments) -> None:
+    def __init__(self, moments: KillPoints) -> None:
         super().__init__()
         self._moments = moments
 
@@ -152,7 +152,7 @@ class CrashingCalls(FaultSchedule):
         return None
 
 
-def install(moments: Moments) -> None:
+def install_kill_points(moments: KillPoints) -> None:
     """Patch this process to track what each thread does, and to have a moment in each pause.
 
     The process is used for nothing else.
@@ -160,16 +160,16 @@ def install(moments: Moments) -> None:
 
     def commit_each(self: Writer, batch: list[Save]) -> None:
         for save in batch:
-            with _at(_place_of(save), _called(save)):
+            with _during(_activity_of_save(save), _describe_save(save)):
                 _COMMIT(self, [save])
 
     def retry_while_unavailable(self: FlowRun, work: Callable[[], Answer], what: str) -> Answer:
         state = self._recorder.state_of(what.removeprefix("step "))
-        with _at(Place(_PHASE_OF.get(state or "", TURN), self.owner.epoch > 1)):
+        with _during(Activity(_PHASE_OF.get(state or "", TURN), self.owner.epoch > 1)):
             return _RETRY_WHILE_UNAVAILABLE(self, work, what)
 
     def pause(self: FlowRun, seconds: float) -> None:
-        with _at(Place(PAUSE, self.owner.epoch > 1)):
+        with _during(Activity(PAUSE, self.owner.epoch > 1)):
             moments.meet("in a pause before another attempt")
         _PAUSE(self, seconds)
 
@@ -178,7 +178,7 @@ def install(moments: Moments) -> None:
     FlowRun.pause_before_retry = pause  # type: ignore[method-assign]
 
 
-def put_in_order() -> None:
+def make_order_deterministic() -> None:
     """Make moments come in the same order each time, if one flow and one step run at a time."""
 
     def put(self: Writer, save: Save) -> int:
@@ -208,7 +208,7 @@ _HERE = threading.local()
 
 
 @contextmanager
-def _at(place: Place, saving: str | None = None) -> Iterator[None]:
+def _during(place: Activity, saving: str | None = None) -> Iterator[None]:
     before = getattr(_HERE, "place", None)
     _HERE.place, _HERE.saving = place, saving
     try:
@@ -217,22 +217,22 @@ def _at(place: Place, saving: str | None = None) -> Iterator[None]:
         _HERE.place, _HERE.saving = before, None
 
 
-def _place() -> Place:
-    known: Place | None = getattr(_HERE, "place", None)
-    return known or Place(_BY_THREAD.get(_thread(), OTHER))
+def _current_activity() -> Activity:
+    known: Activity | None = getattr(_HERE, "place", None)
+    return known or Activity(_BY_THREAD.get(_thread_kind(), OTHER))
 
 
-def _thread() -> str:
+def _thread_kind() -> str:
     return threading.current_thread().name.partition("_")[0]
 
 
-def _place_of(save: Save) -> Place:
+def _activity_of_save(save: Save) -> Activity:
     """Return the place of a save: the phase of its atom's new state, or a transition of the flow itself."""
     moved = [event["to_state"] for event in save.events if event["atom"] is not None]
-    return Place(_PHASE_OF.get(moved[-1], OTHER) if moved else TURN, save.owner.epoch > 1)
+    return Activity(_PHASE_OF.get(moved[-1], OTHER) if moved else TURN, save.owner.epoch > 1)
 
 
-def _called(save: Save) -> str:
+def _describe_save(save: Save) -> str:
     moved = [f"{event['atom'] or 'flow'} {event['to_state']}" for event in save.events]
     rows = [
         f"{row['name']} {row.get('state')} {row.get('intention', '')}".strip() for _, row in save.upserts[:1]

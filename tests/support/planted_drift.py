@@ -25,111 +25,111 @@ Plant = Callable[[World], str]
 """Creates one drift, and returns the subject of the finding that reports it."""
 
 
-def volume_missing(w: World) -> str:
+def plant_volume_missing(w: World) -> str:
     volume_id = w.make(w.accept_volume())
     w.driver.delete_volume(VolumeSpec(volume_id, 1))
     return volume_id
 
 
-def volume_orphan(w: World) -> str:
+def plant_volume_orphan(w: World) -> str:
     volume_id = new_id()
     w.driver.create_volume(VolumeSpec(volume_id, 1))
     return volume_id
 
 
-def member_orphan(w: World) -> str:
+def plant_member_orphan(w: World) -> str:
     volume_id = new_id()
-    w.driver.create_volume(VolumeSpec(volume_id, 1, a_group(w)))
+    w.driver.create_volume(VolumeSpec(volume_id, 1, shared_group(w)))
     return volume_id
 
 
-def volume_smaller(w: World) -> str:
+def plant_volume_smaller(w: World) -> str:
     volume_id = w.make(w.accept_volume(size=3))
     w.driver.extend_volume(VolumeSpec(volume_id, 3), 2)
     return volume_id
 
 
-def volume_larger(w: World) -> str:
+def plant_volume_larger(w: World) -> str:
     volume_id = w.make(w.accept_volume())
     w.driver.extend_volume(VolumeSpec(volume_id, 1), 4)
     return volume_id
 
 
-def volume_elsewhere(w: World) -> str:
-    a_group(w)
+def plant_volume_elsewhere(w: World) -> str:
+    shared_group(w)
     group_id = w.make(w.accept_group())
     volume_id = w.make(w.accept_volume(group_id))
     w.driver.move_volume(VolumeSpec(volume_id, 1, group_id), None)  # type: ignore[attr-defined]
     return volume_id
 
 
-def volume_group_gone(w: World) -> str:
+def plant_volume_group_gone(w: World) -> str:
     group_id = w.make(w.accept_group())
     volume_id = w.make(w.accept_volume(group_id))
     w.driver.move_volume(VolumeSpec(volume_id, 1, group_id), None)  # type: ignore[attr-defined]
     w.driver.delete_group(group_id)
-    forget(w, "consistencygroup", group_id, consistencygroups=1)
+    delete_record(w, "consistencygroup", group_id, consistencygroups=1)
     return volume_id
 
 
-def volume_unoffered(w: World) -> str:
+def plant_volume_unoffered(w: World) -> str:
     volume_id = w.make(w.accept_volume())
-    write(w, "volume", volume_id, status="awaiting-transfer")
+    write_columns(w, "volume", volume_id, status="awaiting-transfer")
     return volume_id
 
 
-def group_missing(w: World) -> str:
+def plant_group_missing(w: World) -> str:
     group_id = w.make(w.accept_group())
     w.driver.delete_group(group_id)
     return group_id
 
 
-def group_orphan(w: World) -> str:
+def plant_group_orphan(w: World) -> str:
     group_id = new_id()
     w.driver.create_group(group_id)
     return group_id
 
 
-def snapshot_missing(w: World) -> str:
-    copy = _copy_of(w, w.make(w.accept_cgsnapshot(a_group(w))))
+def plant_snapshot_missing(w: World) -> str:
+    copy = _snapshot_of(w, w.make(w.accept_cgsnapshot(shared_group(w))))
     w.driver.delete_snapshot(copy.spec())  # type: ignore[attr-defined]
     return copy.id
 
 
-def snapshot_orphan(w: World) -> str:
-    return copy_orphan(w, w.make(w.accept_volume()), None)
+def plant_snapshot_orphan(w: World) -> str:
+    return create_orphan_snapshot(w, w.make(w.accept_volume()), None)
 
 
-def copy_orphan(w: World, volume_id: str, group_id: str | None) -> str:
+def create_orphan_snapshot(w: World, volume_id: str, group_id: str | None) -> str:
     spec = SnapshotSpec(new_id(), volume_id, new_id(), group_id)
     w.driver.prepare(spec)  # type: ignore[attr-defined]
     w.driver.cut(spec.cgsnapshot_id, group_id, [spec])  # type: ignore[attr-defined]
     return spec.id
 
 
-def snapshot_exported(w: World) -> str:
+def plant_snapshot_exported(w: World) -> str:
     snapshot_id = w.make(w.accept_snapshot(w.make(w.accept_volume())))
     w.driver.export_snapshot(w.get("snapshot", snapshot_id).spec())  # type: ignore[attr-defined]
-    write(w, "snapshot", snapshot_id, status="error", reason="It is not to be trusted.")
+    write_columns(w, "snapshot", snapshot_id, status="error", reason="It is not to be trusted.")
     return snapshot_id
 
 
-def cgsnapshot_incomplete(w: World) -> str:
-    whole = w.make(w.accept_cgsnapshot(a_group(w)))
-    copy = _copy_of(w, whole)
+def plant_cgsnapshot_incomplete(w: World) -> str:
+    whole = w.make(w.accept_cgsnapshot(shared_group(w)))
+    copy = _snapshot_of(w, whole)
     w.driver.delete_snapshot(copy.spec())  # type: ignore[attr-defined]
-    forget(w, "snapshot", copy.id, snapshots=1, gigabytes=1, snapshots_fast=1, gigabytes_fast=1)
+    delete_record(w, "snapshot", copy.id, snapshots=1, gigabytes=1, snapshots_fast=1, gigabytes_fast=1)
     return whole
 
 
-def snapshot_cgsnapshot_gone(w: World) -> str:
-    whole = w.make(w.accept_cgsnapshot(another_group(w, 1)))
-    copy = _copy_of(w, whole)
-    forget(w, "cgsnapshot", whole)
+def plant_snapshot_cgsnapshot_gone(w: World) -> str:
+    whole = w.make(w.accept_cgsnapshot(create_group(w, 1)))
+    copy = _snapshot_of(w, whole)
+    delete_record(w, "cgsnapshot", whole)
     return copy.id
 
 
-def restore_kept(w: World) -> str:
+def plant_restore_kept(w: World) -> str:
     snapshot_id = w.make(w.accept_snapshot(w.make(w.accept_volume())))
     spec = w.get("snapshot", snapshot_id).spec()
     accepted = w.revert(spec.volume_id, snapshot_id)
@@ -138,27 +138,27 @@ def restore_kept(w: World) -> str:
     return accepted.flow_id
 
 
-def status_passing(w: World) -> str:
+def plant_status_passing(w: World) -> str:
     volume_id = w.make(w.accept_volume())
-    write(w, "volume", volume_id, status="extending")
+    write_columns(w, "volume", volume_id, status="extending")
     return volume_id
 
 
-def claim_left(w: World) -> str:
+def plant_claim_left(w: World) -> str:
     accepted = w.accept_volume()
-    write(w, "volume", w.make(accepted), claimed_by=accepted.flow_id, status="retyping")
+    write_columns(w, "volume", w.make(accepted), claimed_by=accepted.flow_id, status="retyping")
     return accepted.resource_id
 
 
-def quota_usage(w: World) -> str:
-    return _usage(w, in_use=QuotaUsage.in_use + 5)
+def plant_quota_usage(w: World) -> str:
+    return _change_usage(w, in_use=QuotaUsage.in_use + 5)
 
 
-def quota_reserved(w: World) -> str:
-    return _usage(w, reserved=QuotaUsage.reserved + 3)
+def plant_quota_reserved(w: World) -> str:
+    return _change_usage(w, reserved=QuotaUsage.reserved + 3)
 
 
-def reservation_left(w: World) -> str:
+def plant_reservation_left(w: World) -> str:
     ended = w.delete_volume(w.make(w.accept_volume()))
     w.make(ended)
     row = {
@@ -171,11 +171,11 @@ def reservation_left(w: World) -> str:
     }
     with w.database.write() as session:
         session.execute(insert(Reservation), [row])
-    _usage(w, reserved=QuotaUsage.reserved + 1)
+    _change_usage(w, reserved=QuotaUsage.reserved + 1)
     return ended.flow_id
 
 
-def attachment_volume_gone(w: World) -> str:
+def plant_attachment_volume_gone(w: World) -> str:
     volume_id = w.make(w.accept_volume())
     w.make(w.delete_volume(volume_id))
     row = {
@@ -190,7 +190,7 @@ def attachment_volume_gone(w: World) -> str:
     return row["id"]
 
 
-def transfer_not_waiting(w: World) -> str:
+def plant_transfer_not_waiting(w: World) -> str:
     volume_id = w.make(w.accept_volume())
     row = {"id": new_id(), "volume_id": volume_id, "project_id": "project", "salt": "s", "key_hash": "h"}
     with w.database.write() as session:
@@ -198,73 +198,73 @@ def transfer_not_waiting(w: World) -> str:
     return row["id"]
 
 
-def flow_standing(w: World) -> str:
+def plant_flow_standing(w: World) -> str:
     return accept_extend_without_waking(
         w, reason="Stopped, and taken up again at the next start: a drill"
     ).flow_id
 
 
-def flow_unknown(w: World) -> str:
+def plant_flow_unknown(w: World) -> str:
     return accept_extend_without_waking(w, operation="volume.shrink").flow_id
 
 
 PLANTS: dict[str, Plant] = {
-    "volume.missing": volume_missing,
-    "volume.orphan": volume_orphan,
-    "volume.smaller": volume_smaller,
-    "volume.larger": volume_larger,
-    "volume.elsewhere": volume_elsewhere,
-    "volume.group_gone": volume_group_gone,
-    "volume.unoffered": volume_unoffered,
-    "group.missing": group_missing,
-    "group.orphan": group_orphan,
-    "snapshot.missing": snapshot_missing,
-    "snapshot.orphan": snapshot_orphan,
-    "snapshot.exported": snapshot_exported,
-    "snapshot.cgsnapshot_gone": snapshot_cgsnapshot_gone,
-    "cgsnapshot.incomplete": cgsnapshot_incomplete,
-    "restore.kept": restore_kept,
-    "status.passing": status_passing,
-    "claim.left": claim_left,
-    "quota.usage": quota_usage,
-    "quota.reserved": quota_reserved,
-    "reservation.left": reservation_left,
-    "attachment.volume_gone": attachment_volume_gone,
-    "transfer.not_waiting": transfer_not_waiting,
-    "flow.standing": flow_standing,
+    "volume.missing": plant_volume_missing,
+    "volume.orphan": plant_volume_orphan,
+    "volume.smaller": plant_volume_smaller,
+    "volume.larger": plant_volume_larger,
+    "volume.elsewhere": plant_volume_elsewhere,
+    "volume.group_gone": plant_volume_group_gone,
+    "volume.unoffered": plant_volume_unoffered,
+    "group.missing": plant_group_missing,
+    "group.orphan": plant_group_orphan,
+    "snapshot.missing": plant_snapshot_missing,
+    "snapshot.orphan": plant_snapshot_orphan,
+    "snapshot.exported": plant_snapshot_exported,
+    "snapshot.cgsnapshot_gone": plant_snapshot_cgsnapshot_gone,
+    "cgsnapshot.incomplete": plant_cgsnapshot_incomplete,
+    "restore.kept": plant_restore_kept,
+    "status.passing": plant_status_passing,
+    "claim.left": plant_claim_left,
+    "quota.usage": plant_quota_usage,
+    "quota.reserved": plant_quota_reserved,
+    "reservation.left": plant_reservation_left,
+    "attachment.volume_gone": plant_attachment_volume_gone,
+    "transfer.not_waiting": plant_transfer_not_waiting,
+    "flow.standing": plant_flow_standing,
 }
 """A plant for every kind of finding that can be repaired."""
 
 
-def a_group(w: World) -> str:
+def shared_group(w: World) -> str:
     """Return a group of two members, created by the first call, that no other operation uses."""
     if w not in _GROUPS:
         _GROUPS[w] = w.group_of(2)
     return _GROUPS[w]
 
 
-def another_group(w: World, members: int) -> str:
+def create_group(w: World, members: int) -> str:
     """Return a new group; the group type must exist."""
-    a_group(w)
+    shared_group(w)
     group_id = w.make(w.accept_group())
     for _ in range(members):
         w.make(w.accept_volume(group_id))
     return group_id
 
 
-def _copy_of(w: World, cgsnapshot_id: str) -> records.Snapshot:
+def _snapshot_of(w: World, cgsnapshot_id: str) -> records.Snapshot:
     with w.database.read() as session:
         return snapshots.of_cgsnapshot(session, cgsnapshot_id)[-1]
 
 
-def write(w: World, noun: str, id_: str, **columns: object) -> None:
+def write_columns(w: World, noun: str, id_: str, **columns: object) -> None:
     """Write columns of a record directly."""
     model = REPOSITORIES[noun].model
     with w.database.write() as session:
         session.execute(update(model).where(model.id == id_).values(**columns))
 
 
-def forget(w: World, noun: str, id_: str, **counted: int) -> None:
+def delete_record(w: World, noun: str, id_: str, **counted: int) -> None:
     """Delete a record and its quota charge, and nothing else."""
     with w.database.write() as session:
         REPOSITORIES[noun].soft_delete(session, [id_], w.get(noun, id_).flow_id)
@@ -289,7 +289,7 @@ def accept_extend_without_waking(w: World, **columns: object) -> Accepted:
     return accepted
 
 
-def _usage(w: World, **columns: Any) -> str:
+def _change_usage(w: World, **columns: Any) -> str:
     one = (QuotaUsage.project_id == CALLER.project_id, QuotaUsage.resource == "volumes")
     with w.database.write() as session:
         session.execute(update(QuotaUsage).where(*one).values(**columns))

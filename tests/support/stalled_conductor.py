@@ -19,11 +19,11 @@ from cgflow.engine import writer
 from cgflow.engine.conductor import Conductor
 from cgflow.engine.flow_run import FlowRun
 from tests.stories.scripts import SCRIPTS
-from tests.support.failing_steps import Injected, Point, StepFaults
+from tests.support.failing_steps import InjectedFailure, StepFaults, StepPoint
 from tests.support.folder_driver import FolderDriver
 from tests.support.world import world
 
-LAST = Point("record.commit", "execute", "before")
+LAST = StepPoint("record.commit", "execute", "before")
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class StoppingSteps(StepFaults):
         self._once = threading.Lock()
         self._calling = threading.local()
 
-    def meet(self, point: Point) -> None:
+    def meet(self, point: StepPoint) -> None:
         with self._file.open("a") as file:
             file.write(f"{point}\n")
         here = (point.atom.partition("[")[0], point.phase)
@@ -63,7 +63,7 @@ class StoppingSteps(StepFaults):
         if (*here, point.when) == self._job.stop_at:
             self._stop()
         if self._job.failing and point == LAST:
-            raise Injected(f"injected at {point}")
+            raise InjectedFailure(f"injected at {point}")
 
     def in_flight(self, _kind: str, _id: str) -> None:
         """Stop if this is the effect to stop before. The driver calls this before each effect."""
@@ -84,7 +84,7 @@ class StoppingSteps(StepFaults):
 LET_GO = threading.Event()
 
 
-class Watched(Conductor):
+class SignallingConductor(Conductor):
     """Signals when it no longer works at a flow."""
 
     def _conduct(self, flow_id: str) -> None:
@@ -100,7 +100,7 @@ def main(words: str) -> None:
     logging.basicConfig(filename=folder / "log", level=logging.INFO)
     telling = StoppingSteps(job)
     flows.service.definition_of = telling.define
-    flows.service.Conductor = Watched  # type: ignore[misc]
+    flows.service.Conductor = SignallingConductor  # type: ignore[misc]
     if job.unfenced:
         writer._drop_fenced_saves = lambda _session, batch: batch
         FlowRun.check_owner = lambda _run, _session: None  # type: ignore[method-assign]
@@ -114,7 +114,7 @@ def main(words: str) -> None:
         sys.stdin.read()
 
 
-def words(job: Job) -> str:
+def job_argument(job: Job) -> str:
     """Return the job as the argument of such a process."""
     return json.dumps(asdict(job))
 

@@ -14,7 +14,7 @@ FLOW = "f1000000-0000-4000-8000-000000000001"
 RESOURCE = "50000000-0000-4000-8000-000000000002"
 
 
-def flow(state: str = "success", **more: Any) -> dict[str, Any]:
+def flow_body(state: str = "success", **more: Any) -> dict[str, Any]:
     """Return a flow of the operation cgsnapshot.create."""
     return {
         "id": FLOW,
@@ -30,9 +30,9 @@ def flow(state: str = "success", **more: Any) -> dict[str, Any]:
         "epoch": 1,
         "conductor": "host-a",
         "reason": None,
-        "created_at": at(-4),
-        "started_at": at(0),
-        "ended_at": at(412),
+        "created_at": wire_time(-4),
+        "started_at": wire_time(0),
+        "ended_at": wire_time(412),
         "duration_ms": 412.0,
         "tasks": [],
         "leftovers": [],
@@ -40,27 +40,29 @@ def flow(state: str = "success", **more: Any) -> dict[str, Any]:
     }
 
 
-def at(ms: float) -> str:
+def wire_time(ms: float) -> str:
     """Return the time that is this many milliseconds after the start of the flow."""
     return (BEGUN + timedelta(milliseconds=ms)).replace(tzinfo=None).isoformat(timespec="microseconds")
 
 
-def _as_wire(value: Any) -> Any:
+def _wire_value(value: Any) -> Any:
     """Return a value as the API shows it to an administrator."""
     return clock.iso(value.replace(tzinfo=None)) if isinstance(value, datetime) else value
 
 
-class Story:
+class EventSequence:
     """Events in order: ``story.step("a", 3, 10)`` is a step that starts at 3 ms and takes 10 ms."""
 
     def __init__(self) -> None:
         self.events: list[dict[str, Any]] = []
 
-    def move(self, task: str | None, to: str, ms: float, took: float | None = None, **more: Any) -> Story:
+    def move(
+        self, task: str | None, to: str, ms: float, took: float | None = None, **more: Any
+    ) -> EventSequence:
         self.events.append(
             {
                 "seq": len(self.events) + 1,
-                "at": at(ms),
+                "at": wire_time(ms),
                 "task": task,
                 "from": None,
                 "to": to,
@@ -87,20 +89,20 @@ class Story:
         ]
         fields = {field.data_key or name: name for name, field in TaskOut().fields.items()}
         return [
-            {key: _as_wire(getattr(state, name)) for key, name in fields.items()}
+            {key: _wire_value(getattr(state, name)) for key, name in fields.items()}
             for state in fold_transitions(moves)
         ]
 
-    def step(self, task: str, ms: float, took: float, **more: Any) -> Story:
+    def step(self, task: str, ms: float, took: float, **more: Any) -> EventSequence:
         return self.move(task, "RUNNING", ms).move(task, "SUCCESS", ms + took, took, **more)
 
-    def fails(self, task: str, ms: float, took: float, kind: str, message: str) -> Story:
+    def fails(self, task: str, ms: float, took: float, kind: str, message: str) -> EventSequence:
         failure = {"type": kind, "message": message, "where": None}
         return self.move(task, "RUNNING", ms).move(task, "FAILURE", ms + took, took, failure=failure)
 
-    def undoes(self, task: str, ms: float, took: float) -> Story:
+    def undoes(self, task: str, ms: float, took: float) -> EventSequence:
         return self.move(task, "REVERTING", ms).move(task, "REVERTED", ms + took, took)
 
-    def cannot_undo(self, task: str, ms: float, took: float, message: str) -> Story:
+    def cannot_undo(self, task: str, ms: float, took: float, message: str) -> EventSequence:
         failure = {"type": "FinalDriverError", "message": message, "where": None}
         return self.move(task, "REVERTING", ms).move(task, "REVERT_FAILURE", ms + took, took, failure=failure)

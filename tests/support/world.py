@@ -31,9 +31,9 @@ from flows.service import Service
 from flows.snapshot import accept as snapshots
 from flows.volume import accept as volumes
 from flows.volume import accept_change
-from tests.support import content
+from tests.support import volume_content
+from tests.support.database_schema import migrate
 from tests.support.flow_end import await_end
-from tests.support.migrated import migrate
 
 HOST = "here@memory"
 CALLER = RequestContext(user_id="user", project_id="project", request_id="req-test", is_admin=True)
@@ -240,7 +240,7 @@ class World:
             "things": things,
             "usage": self.usage(),
             "inventory": self.driver.inventory(),
-            "content": content.read(self.driver),
+            "content": volume_content.read_all_volumes(self.driver),
         }
 
     def faults(self) -> list[str]:
@@ -261,7 +261,7 @@ class World:
         return wrong
 
 
-def until_noted(w: World, flow_id: str) -> str:
+def await_flow_reason(w: World, flow_id: str) -> str:
     """Wait until a flow has recorded why it does not progress, and return that reason."""
     for _ in range(600):
         with w.database.read() as session:

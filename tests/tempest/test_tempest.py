@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.integration.conftest import ground, starting
-from tests.support.keystone import keystone
-from tests.support.tempest import Tempest, absent_service
+from tests.support.keystone_server import keystone
+from tests.support.tempest_suite import Tempest, absent_service
 
 pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.timeout(1800)]
 

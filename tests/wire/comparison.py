@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
-from tests.wire.play import Recording
+from tests.wire.scenario_player import Recording
 
 Differences = dict[tuple[str, str], list[int]]
 """The microversions at which a step has a difference."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tests.wire.play import Play
+from tests.wire.scenario_player import Play
 
 Chapter = Callable[[Play], None]
 

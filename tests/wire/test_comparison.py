@@ -16,8 +16,8 @@ from cgflow.drivers.memory.driver import MemoryDriver
 from tests.support.world import world
 from tests.wire.comparison import compare
 from tests.wire.differences import STATED, Stated
-from tests.wire.play import Answer, Recording, play, read, write
 from tests.wire.scenario import CHAPTERS, Chapter
+from tests.wire.scenario_player import Answer, Recording, play, read, write
 
 CINDER = Path(__file__).parent / "cinder.json.xz"
 

@@ -11,7 +11,17 @@ import pytest
 from cgflow.drivers.btrfs import system_calls
 from cgflow.drivers.contract import VolumeSpec
 from cgflow.errors import BusyDriverError, FinalDriverError
-from tests.support.btrfs import BLOCK, Bench, File, copies_of, opened, read, read_copy, take, write
+from tests.support.btrfs_fixture import (
+    BLOCK,
+    BtrfsDriverFixture,
+    OpenFile,
+    open_volume,
+    read_block,
+    read_snapshot_block,
+    snapshot_specs,
+    take_cgsnapshot,
+    write_block,
+)
 
 pytestmark = pytest.mark.real
 
@@ -20,7 +30,7 @@ G0 = VolumeSpec("g0", 1, "g")
 
 @pytest.fixture
 def bench(btrfs_folder: Path):
-    bench = Bench(btrfs_folder)
+    bench = BtrfsDriverFixture(btrfs_folder)
     bench.start()
     bench.make_group(2)
     bench.driver.create_group("h")
@@ -33,12 +43,12 @@ def copies(bench):
     """A cgsnapshot of A; the volumes hold B."""
     volumes = [G0, VolumeSpec("g1", 1, "g")]
     for volume in volumes:
-        write(bench.driver, volume, ord("A"))
-        write(bench.driver, volume, ord("A"), BLOCK)
-    copies = take(bench.driver, volumes, "a")
+        write_block(bench.driver, volume, ord("A"))
+        write_block(bench.driver, volume, ord("A"), BLOCK)
+    copies = take_cgsnapshot(bench.driver, volumes, "a")
     for volume in volumes:
-        write(bench.driver, volume, ord("B"))
-        write(bench.driver, volume, ord("B"), BLOCK)
+        write_block(bench.driver, volume, ord("B"))
+        write_block(bench.driver, volume, ord("B"), BLOCK)
     return copies
 
 
@@ -64,8 +74,8 @@ def hold_mapped(path: str):
 @pytest.mark.parametrize(
     "hold",
     [
-        pytest.param(lambda path: File(path), id="writer"),
-        pytest.param(lambda path: File(path, 0, writable=False), id="reader"),
+        pytest.param(lambda path: OpenFile(path), id="writer"),
+        pytest.param(lambda path: OpenFile(path, 0, writable=False), id="reader"),
         pytest.param(hold_mapped, id="mapped"),
     ],
 )
@@ -83,7 +93,7 @@ def test_whoever_has_the_file_in_use_makes_calls_busy(bench, copies, hold):
             call()
         assert driver.inventory() == before
     held.close()
-    assert read(driver, G0) == ord("B")
+    assert read_block(driver, G0) == ord("B")
     driver.restore("r", copies)
     driver.undo_restore("r", copies)
     driver.extend_volume(G0, 1)
@@ -92,7 +102,7 @@ def test_whoever_has_the_file_in_use_makes_calls_busy(bench, copies, hold):
 
 def test_a_reader_of_a_copy_holds_a_move_up(bench, copies):
     driver = bench.driver
-    reader = File(driver.export_snapshot(copies[0]).data["device_path"], 0, writable=False)
+    reader = OpenFile(driver.export_snapshot(copies[0]).data["device_path"], 0, writable=False)
     with pytest.raises(BusyDriverError, match="a client has .*cuts/a/volumes/g0 open"):
         driver.move_volume(G0, "h")
     reader.close()
@@ -101,17 +111,17 @@ def test_a_reader_of_a_copy_holds_a_move_up(bench, copies):
 
 
 def test_a_file_grows_under_its_client(bench):
-    with opened(bench.driver, G0) as file:
+    with open_volume(bench.driver, G0) as file:
         bench.driver.extend_volume(G0, 2)
         file.write((2 << 30) - BLOCK, b"Z" * BLOCK)
-    assert read(bench.driver, G0, (2 << 30) - BLOCK) == ord("Z")
+    assert read_block(bench.driver, G0, (2 << 30) - BLOCK) == ord("Z")
 
 
 def test_whoever_opens_a_volume_while_it_is_restored_waits_and_gets_the_restored_one(bench, copies):
     seen: list[bytes] = []
 
     def client() -> None:
-        with opened(bench.driver, G0) as file:
+        with open_volume(bench.driver, G0) as file:
             seen.append(file.read(0, BLOCK))
 
     late = threading.Thread(target=client)
@@ -130,7 +140,7 @@ def test_whoever_opens_a_volume_while_its_restore_fails_has_the_volume(bench, co
     """The client writes to the volume, not to a file that the failed restore discards."""
 
     def client() -> None:
-        with opened(bench.driver, G0) as file:
+        with open_volume(bench.driver, G0) as file:
             file.write(0, b"W" * BLOCK)
 
     late = threading.Thread(target=client)
@@ -145,8 +155,8 @@ def test_whoever_opens_a_volume_while_its_restore_fails_has_the_volume(bench, co
     with pytest.raises(FinalDriverError, match="the storage is full"):
         driver.restore("r", copies)
     late.join()
-    assert (read(driver, G0), read(driver, G0, BLOCK)) == (ord("W"), ord("B"))
-    assert read(driver, VolumeSpec("g1", 1, "g")) == ord("B")
+    assert (read_block(driver, G0), read_block(driver, G0, BLOCK)) == (ord("W"), ord("B"))
+    assert read_block(driver, VolumeSpec("g1", 1, "g")) == ord("B")
     assert driver.inventory().restores == frozenset()
     assert driver.inventory().problems == ()
 
@@ -155,7 +165,7 @@ def test_whoever_opens_a_volume_while_it_moves_stops_the_move(bench, copies):
     late: list[threading.Thread] = []
 
     def client(path: str) -> None:
-        with File(path) as file:
+        with OpenFile(path) as file:
             file.write(0, b"W" * BLOCK)
 
     def found_before_it_went(files, doing):
@@ -175,12 +185,12 @@ def test_whoever_opens_a_volume_while_it_moves_stops_the_move(bench, copies):
         with pytest.raises(BusyDriverError, match="while a client opens g0: try again"):
             driver.move_volume(G0, "h")
     late[0].join()
-    assert read(driver, G0) == ord("W")
+    assert read_block(driver, G0) == ord("W")
     assert driver.inventory("h").volumes == frozenset()
     assert driver.inventory().problems == ()
 
 
-def await_lease_break(bench: Bench, volume: str, place: str = "volumes") -> None:
+def await_lease_break(bench: BtrfsDriverFixture, volume: str, place: str = "volumes") -> None:
     """Return when a process waits to open a file that is under a lease, as the kernel reports it."""
     inode = (bench.folder / "homes" / "g" / "live" / place / volume).stat().st_ino
     while not any(
@@ -193,44 +203,44 @@ def await_lease_break(bench: Bench, volume: str, place: str = "volumes") -> None
 def test_a_client_of_a_volume_that_is_deleted_or_put_back_is_cut_off(bench, copies):
     driver = bench.driver
     driver.restore("r", copies)
-    stale = opened(driver, G0)
+    stale = open_volume(driver, G0)
     driver.undo_restore("r", copies)
     stale.write(0, b"S" * BLOCK)
-    assert read(driver, G0) == ord("B")
+    assert read_block(driver, G0) == ord("B")
     stale.close()
 
-    (other,) = copies_of([VolumeSpec("g1", 1, "g")], "a")
+    (other,) = snapshot_specs([VolumeSpec("g1", 1, "g")], "a")
     driver.delete_snapshot(other)
-    stale = opened(driver, VolumeSpec("g1", 1, "g"))
+    stale = open_volume(driver, VolumeSpec("g1", 1, "g"))
     driver.delete_volume(VolumeSpec("g1", 1, "g"))
     stale.write(0, b"S" * BLOCK)
     driver.create_volume(VolumeSpec("g1", 1, "g"))
-    assert read(driver, VolumeSpec("g1", 1, "g")) == 0
+    assert read_block(driver, VolumeSpec("g1", 1, "g")) == 0
     stale.close()
 
 
 def test_a_reader_of_a_copy_that_is_deleted_goes_on_reading_and_nobody_else_begins(bench, copies):
     driver = bench.driver
     path = driver.export_snapshot(copies[0]).data["device_path"]
-    with File(path, 0, writable=False) as reader:
+    with OpenFile(path, 0, writable=False) as reader:
         for copy in copies:
             driver.delete_snapshot(copy)
         assert reader.read(0, BLOCK) == b"A" * BLOCK
         with pytest.raises(FileNotFoundError):
-            File(path, 0, writable=False)
+            OpenFile(path, 0, writable=False)
 
 
 def test_a_copy_cannot_be_written(bench, copies):
     path = bench.driver.export_snapshot(copies[0]).data["device_path"]
     with pytest.raises(OSError, match="Read-only file system"):
-        File(path)
+        OpenFile(path)
 
 
 def test_what_nobody_asked_for_is_not_in_the_cut(bench, copies):
     driver = bench.driver
     driver.restore("r", copies[:1])
     other = VolumeSpec("g1", 1, "g")
-    (copy,) = take(driver, [other], "some")
+    (copy,) = take_cgsnapshot(driver, [other], "some")
     cut = bench.folder / "homes" / "g" / "cuts" / "some"
     assert sorted(str(path.relative_to(cut)) for path in cut.rglob("*") if path.is_file()) == ["volumes/g1"]
-    assert read_copy(driver, copy) == ord("B")
+    assert read_snapshot_block(driver, copy) == ord("B")

@@ -8,7 +8,7 @@ import pytest
 from cgflow.drivers.btrfs.driver import BtrfsDriver
 from cgflow.drivers.conformance import DriverConformance, Harness
 from cgflow.drivers.contract import SnapshotSpec, VolumeSpec
-from tests.support.btrfs import Bench, File
+from tests.support.btrfs_fixture import BtrfsDriverFixture, OpenFile
 
 pytestmark = pytest.mark.real
 
@@ -17,10 +17,10 @@ class OnFiles:
     """A backend whose clients keep each file open, and open it again when its address has changed."""
 
     def __init__(self, path: Path) -> None:
-        self.bench = Bench(path)
+        self.bench = BtrfsDriverFixture(path)
         self.bench.start()
         self._lock = threading.Lock()
-        self._files: dict[str, tuple[object, File]] = {}
+        self._files: dict[str, tuple[object, OpenFile]] = {}
 
     @property
     def driver(self) -> BtrfsDriver:
@@ -34,7 +34,7 @@ class OnFiles:
 
     def read_snapshot(self, snapshot: SnapshotSpec, offset_bytes: int, length_bytes: int) -> bytes:
         path = self.driver.export_snapshot(snapshot).data["device_path"]
-        with File(path, 0, writable=False) as file:
+        with OpenFile(path, 0, writable=False) as file:
             return file.read(offset_bytes, length_bytes)
 
     def disconnect(self, volume: VolumeSpec) -> None:
@@ -52,14 +52,14 @@ class OnFiles:
             file.close()
         self.bench.clean()
 
-    def _file(self, volume: VolumeSpec) -> File:
+    def _file(self, volume: VolumeSpec) -> OpenFile:
         path = self.driver.connection(volume).data["device_path"]
         with self._lock:
             known, file = self._files.get(volume.id, (None, None))
             if file is None or known != path or not file.is_of(path):
                 if file is not None:
                     file.close()
-                file = File(path)
+                file = OpenFile(path)
                 self._files[volume.id] = (path, file)
             return file
 

@@ -19,7 +19,15 @@ import pytest
 
 from cgflow.drivers.btrfs.driver import BtrfsDriver
 from cgflow.drivers.contract import SnapshotSpec, VolumeSpec
-from tests.support.btrfs import BLOCK, Bench, copies_of, read, read_copy, take, write
+from tests.support.btrfs_fixture import (
+    BLOCK,
+    BtrfsDriverFixture,
+    read_block,
+    read_snapshot_block,
+    snapshot_specs,
+    take_cgsnapshot,
+    write_block,
+)
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
 
@@ -28,8 +36,8 @@ G0, G1 = VolumeSpec("g0", 1, "g"), VolumeSpec("g1", 1, "g")
 MEMBERS = [G0, G1]
 LONE, MORE = VolumeSpec("lone", 1), VolumeSpec("more", 1, "h")
 CLONE, CLONE_ALONE = VolumeSpec("clone", 2, "h"), VolumeSpec("clone-alone", 1)
-A, B, N = copies_of(MEMBERS, "a"), copies_of(MEMBERS, "b"), copies_of(MEMBERS, "n")
-P = copies_of([LONE], "p")
+A, B, N = snapshot_specs(MEMBERS, "a"), snapshot_specs(MEMBERS, "b"), snapshot_specs(MEMBERS, "n")
+P = snapshot_specs([LONE], "p")
 
 Call = Callable[[BtrfsDriver], object]
 
@@ -110,9 +118,9 @@ OPERATIONS = {
 }
 
 
-def world(path: Path) -> Bench:
+def world(path: Path) -> BtrfsDriverFixture:
     """Two volumes in g that hold C, with cgsnapshots of A and B; one outside any; and an empty group h."""
-    bench = Bench(Path(tempfile.mkdtemp(dir=path)))
+    bench = BtrfsDriverFixture(Path(tempfile.mkdtemp(dir=path)))
     driver = bench.start()
     bench.make_group(2)
     driver.create_group("h")
@@ -120,9 +128,9 @@ def world(path: Path) -> Bench:
     for name in "ab":
         for volume in MEMBERS:
             fill(driver, volume, name)
-        take(driver, MEMBERS, name)
+        take_cgsnapshot(driver, MEMBERS, name)
     fill(driver, LONE, "p")
-    take(driver, [LONE], "p")
+    take_cgsnapshot(driver, [LONE], "p")
     for volume in (*MEMBERS, LONE):
         fill(driver, volume, "c")
     return bench
@@ -130,7 +138,7 @@ def world(path: Path) -> Bench:
 
 def fill(driver: BtrfsDriver, volume: VolumeSpec, letter: str) -> None:
     for place in (0, END):
-        write(driver, volume, ord(letter), place)
+        write_block(driver, volume, ord(letter), place)
 
 
 def look(driver: BtrfsDriver) -> dict[str, object]:
@@ -142,18 +150,18 @@ def look(driver: BtrfsDriver) -> dict[str, object]:
     seen: dict[str, object] = {f"group {group}": True for group in found.groups}
     for volume in state.volumes.values():
         spec = VolumeSpec(volume.id, volume.size_bytes >> 30, volume.group_id)
-        held = chr(read(driver, spec))
-        assert chr(read(driver, spec, END)) == held
+        held = chr(read_block(driver, spec))
+        assert chr(read_block(driver, spec, END)) == held
         seen[f"volume {volume.id}"] = (volume.group_id, volume.size_bytes >> 30, held, volume.kept)
     for copy in list(state.snapshots.values()):
         seen[f"copy {copy.spec.id}"] = (copy.home, copy.size_bytes, copy.is_exported)
         if copy.size_bytes is not None and not copy.is_exported:
             held = {"n": "c"}.get(copy.spec.cgsnapshot_id, copy.spec.cgsnapshot_id)
-            assert {chr(read_copy(driver, copy.spec, place)) for place in (0, END)} == {held}
+            assert {chr(read_snapshot_block(driver, copy.spec, place)) for place in (0, END)} == {held}
     return seen
 
 
-def in_child(bench: Bench, call: Call, die: Callable[[str], None]) -> bool:
+def in_child(bench: BtrfsDriverFixture, call: Call, die: Callable[[str], None]) -> bool:
     """Start a driver in a child and make a call; return whether the child was killed."""
     bench.driver.stop()
     child = os.fork()
@@ -186,7 +194,7 @@ def kill_when_settled(point: str) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-def prepared(folder: Path, operation: Operation) -> Bench:
+def prepared(folder: Path, operation: Operation) -> BtrfsDriverFixture:
     bench = world(folder)
     if operation.before is not None:
         operation.before(bench.driver)
@@ -239,5 +247,5 @@ def test_a_cut_that_was_broken_off_is_taken_again_later(btrfs_folder: Path) -> N
     for volume in MEMBERS:
         fill(driver, volume, "d")
     cut(driver)
-    assert [chr(read_copy(driver, copy)) for copy in N] == ["d", "d"]
+    assert [chr(read_snapshot_block(driver, copy)) for copy in N] == ["d", "d"]
     bench.clean()

@@ -13,7 +13,16 @@ from cgflow.drivers.btrfs import system_calls
 from cgflow.drivers.btrfs.driver import BtrfsDriver
 from cgflow.drivers.contract import SnapshotSpec, VolumeSpec
 from cgflow.errors import DriverError, FinalDriverError
-from tests.support.btrfs import BLOCK, MIB, Bench, btrfs_mounted, copies_of, read_copy, take, write
+from tests.support.btrfs_fixture import (
+    BLOCK,
+    MIB,
+    BtrfsDriverFixture,
+    btrfs_mounted,
+    read_snapshot_block,
+    snapshot_specs,
+    take_cgsnapshot,
+    write_block,
+)
 
 pytestmark = pytest.mark.real
 
@@ -22,7 +31,7 @@ G0, G1 = VolumeSpec("g0", 1, "g"), VolumeSpec("g1", 1, "g")
 
 def test_a_mount_that_vanished_is_no_empty_backend():
     with btrfs_mounted(256) as place:
-        bench = Bench(place)
+        bench = BtrfsDriverFixture(place)
         driver = bench.start()
         bench.make_group(1)
         copy = SnapshotSpec("c", "g0", "c", "g")
@@ -51,16 +60,16 @@ def test_a_mount_that_vanished_is_no_empty_backend():
 
 
 @contextmanager
-def filled(*options: str) -> Iterator[Bench]:
+def filled(*options: str) -> Iterator[BtrfsDriverFixture]:
     """A full btrfs with a group, one cgsnapshot of it, and another one prepared."""
     with btrfs_mounted(160, *options) as place:
-        bench = Bench(place)
+        bench = BtrfsDriverFixture(place)
         driver = bench.start()
         volumes = bench.make_group(2)
         for volume in volumes:
-            write(driver, volume, 1)
-        take(driver, volumes, "a")
-        for copy in copies_of(volumes, "b"):
+            write_block(driver, volume, 1)
+        take_cgsnapshot(driver, volumes, "a")
+        for copy in snapshot_specs(volumes, "b"):
             driver.prepare(copy)
         for size in (MIB, BLOCK):
             with pytest.raises(OSError, match=os.strerror(errno.ENOSPC)):
@@ -76,7 +85,7 @@ def fill(path: Path, size: int) -> None:
 
 
 @pytest.fixture
-def full() -> Iterator[Bench]:
+def full() -> Iterator[BtrfsDriverFixture]:
     """A btrfs whose data and metadata share the free space, so that both are full."""
     with filled("--mixed") as bench:
         yield bench
@@ -85,7 +94,7 @@ def full() -> Iterator[Bench]:
 def test_a_full_file_system_makes_nothing(full):
     driver, volumes = full.driver, [G0, G1]
     before = driver.inventory()
-    a, b = copies_of(volumes, "a"), copies_of(volumes, "b")
+    a, b = snapshot_specs(volumes, "a"), snapshot_specs(volumes, "b")
     for call in (
         lambda: driver.cut("b", "g", b),
         lambda: driver.create_group("h"),
@@ -102,7 +111,7 @@ def test_a_full_file_system_makes_nothing(full):
         ballast.unlink()
     system_calls.sync_file_system(full.path)
     driver.cut("b", "g", b)
-    assert [read_copy(driver, copy) for copy in (*a, *b)] == [1, 1, 1, 1]
+    assert [read_snapshot_block(driver, copy) for copy in (*a, *b)] == [1, 1, 1, 1]
 
 
 def test_a_full_file_system_is_emptied_though_nothing_can_be_written_down():
@@ -116,9 +125,9 @@ def test_a_full_file_system_is_emptied_by_the_next_process(full):
     empty(full, full.start())
 
 
-def empty(full: Bench, driver: BtrfsDriver) -> None:
+def empty(full: BtrfsDriverFixture, driver: BtrfsDriver) -> None:
     for name in "ab":
-        for copy in copies_of([G0, G1], name):
+        for copy in snapshot_specs([G0, G1], name):
             driver.delete_snapshot(copy)
     for volume in (G0, G1):
         driver.delete_volume(volume)

@@ -13,7 +13,13 @@ from cgflow.drivers.btrfs import system_calls
 from cgflow.drivers.btrfs.driver import BtrfsDriver, make
 from cgflow.drivers.contract import SnapshotSpec, VolumeSpec
 from cgflow.errors import AmbiguousDriverError, BusyDriverError, ConfigError, FinalDriverError
-from tests.support.btrfs import Bench, copies_of, read, take, write
+from tests.support.btrfs_fixture import (
+    BtrfsDriverFixture,
+    read_block,
+    snapshot_specs,
+    take_cgsnapshot,
+    write_block,
+)
 
 pytestmark = pytest.mark.real
 
@@ -21,8 +27,8 @@ G0, G1 = VolumeSpec("g0", 1, "g"), VolumeSpec("g1", 1, "g")
 
 
 @pytest.fixture
-def bench(btrfs_folder: Path) -> Iterator[Bench]:
-    bench = Bench(btrfs_folder)
+def bench(btrfs_folder: Path) -> Iterator[BtrfsDriverFixture]:
+    bench = BtrfsDriverFixture(btrfs_folder)
     bench.start()
     yield bench
     bench.clean()
@@ -81,12 +87,12 @@ def test_a_folder_of_somebody_else(btrfs_folder):
 
 def test_volumes_without_a_journal_are_left_alone(bench):
     bench.make_group(1)
-    write(bench.driver, G0, 7)
+    write_block(bench.driver, G0, 7)
     bench.driver.stop()
     journal = (bench.folder / "journal").rename(bench.path / "aside")
     refuses_to_start(bench.path, "has volumes but no journal")
     journal.rename(bench.folder / "journal")
-    assert read(bench.start(), G0) == 7
+    assert read_block(bench.start(), G0) == 7
 
 
 def test_a_journal_that_is_not_understood(bench):
@@ -103,7 +109,7 @@ def test_a_journal_that_is_not_understood(bench):
 def test_orphans_are_named_and_left_alone(bench):
     volumes = bench.make_group(2)
     driver = bench.driver
-    take(driver, volumes, "a")
+    take_cgsnapshot(driver, volumes, "a")
     homes = bench.folder / "homes"
     system_calls.create_subvolume(homes / "stranger")
     with system_calls.open_descriptor(homes / "g" / "live", os.O_RDONLY) as live:
@@ -125,7 +131,7 @@ def test_orphans_are_named_and_left_alone(bench):
 def test_what_is_missing_is_a_problem_and_is_not_gone(bench):
     volumes = bench.make_group(2)
     driver = bench.driver
-    take(driver, volumes, "a")
+    take_cgsnapshot(driver, volumes, "a")
     live = bench.folder / "homes" / "g" / "live" / "volumes"
     (live / "g0").unlink()
     os.truncate(live / "g1", 5)
@@ -145,8 +151,8 @@ def test_what_is_missing_is_a_problem_and_is_not_gone(bench):
 )
 def test_nothing_is_cut_or_put_back_of_what_has_lost_data(bench, damage):
     volumes = bench.make_group(2)
-    copies = take(bench.driver, volumes, "a")
-    late = copies_of(volumes, "late")
+    copies = take_cgsnapshot(bench.driver, volumes, "a")
+    late = snapshot_specs(volumes, "late")
     for copy in late:
         bench.driver.prepare(copy)
     file = bench.folder / "homes" / "g" / "live" / "volumes" / "g0"
@@ -159,7 +165,7 @@ def test_nothing_is_cut_or_put_back_of_what_has_lost_data(bench, damage):
 
 
 def test_a_copy_that_is_not_what_was_cut_is_not_put_back_or_cloned(bench):
-    copies = take(bench.driver, bench.make_group(2), "a")
+    copies = take_cgsnapshot(bench.driver, bench.make_group(2), "a")
     cut = bench.folder / "homes" / "g" / "cuts" / "a"
     system_calls.set_read_only(cut, is_closed=False)
     os.truncate(cut / "volumes" / "g0", 5)
@@ -180,7 +186,7 @@ def swap_for_folder(file):
 
 def test_after_a_power_failure_a_cut_holds_its_copies_only_and_is_closed(bench):
     """A removal from a cut is not made durable by itself: the file may be back, and the cut writable."""
-    copies = take(bench.driver, bench.make_group(2), "a")
+    copies = take_cgsnapshot(bench.driver, bench.make_group(2), "a")
     cut = bench.folder / "homes" / "g" / "cuts" / "a"
     bench.driver.delete_snapshot(copies[0])
     system_calls.set_read_only(cut, is_closed=False)
@@ -192,7 +198,7 @@ def test_after_a_power_failure_a_cut_holds_its_copies_only_and_is_closed(bench):
 
 
 def test_a_cut_that_was_opened_is_not_given_out(bench):
-    copies = take(bench.driver, bench.make_group(1), "a")
+    copies = take_cgsnapshot(bench.driver, bench.make_group(1), "a")
     cut = bench.folder / "homes" / "g" / "cuts" / "a"
     system_calls.set_read_only(cut, is_closed=False)
     with pytest.raises(FinalDriverError, match="is not in a read-only subvolume"):
@@ -202,7 +208,7 @@ def test_a_cut_that_was_opened_is_not_given_out(bench):
 
 def test_an_undo_that_fails_is_made_up_for_by_the_next_call(bench, monkeypatch):
     bench.make_group(1)
-    (copy,) = copies_of([G0], "a")
+    (copy,) = snapshot_specs([G0], "a")
     bench.driver.prepare(copy)
 
     def broken(*_: object) -> None:

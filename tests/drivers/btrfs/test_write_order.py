@@ -21,7 +21,14 @@ from cgflow.drivers.conformance.write_order_checker import (
     check_snapshots,
 )
 from cgflow.drivers.contract import VolumeSpec
-from tests.support.btrfs import BLOCK, DIRECT, Bench, File, copies_of, opened
+from tests.support.btrfs_fixture import (
+    BLOCK,
+    DIRECT,
+    BtrfsDriverFixture,
+    OpenFile,
+    open_volume,
+    snapshot_specs,
+)
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
 
@@ -31,27 +38,27 @@ PROGRESS = 4 * WRITERS
 
 
 @pytest.fixture
-def bench(btrfs_folder: Path) -> Iterator[Bench]:
-    bench = Bench(btrfs_folder)
+def bench(btrfs_folder: Path) -> Iterator[BtrfsDriverFixture]:
+    bench = BtrfsDriverFixture(btrfs_folder)
     bench.start()
     yield bench
     bench.clean()
 
 
-def write(files: list[File], member: int, offset: int, slot: bytes) -> None:
+def write(files: list[OpenFile], member: int, offset: int, slot: bytes) -> None:
     files[member].write(offset // SLOT_BYTES * BLOCK, slot.ljust(BLOCK, b"\0"))
 
 
-def read(copy: File, offset: int, length: int) -> bytes:
+def read(copy: OpenFile, offset: int, length: int) -> bytes:
     blocks = copy.read(offset // SLOT_BYTES * BLOCK, length // SLOT_BYTES * BLOCK)
     return b"".join(blocks[place : place + SLOT_BYTES] for place in range(0, len(blocks), BLOCK))
 
 
 @contextmanager
-def writing(bench: Bench, volumes: list[VolumeSpec], flags: int) -> Iterator[OrderedWriters]:
+def writing(bench: BtrfsDriverFixture, volumes: list[VolumeSpec], flags: int) -> Iterator[OrderedWriters]:
     """Keep dependent writes running on files that are opened with the given flags."""
     with ExitStack() as held:
-        files = [held.enter_context(opened(bench.driver, volume, flags)) for volume in volumes]
+        files = [held.enter_context(open_volume(bench.driver, volume, flags)) for volume in volumes]
         yield held.enter_context(OrderedWriters([partial(write, files)] * WRITERS, MEMBERS))
 
 
@@ -62,14 +69,14 @@ def judged(writers: OrderedWriters, cut: Callable[[], list[Path]]) -> Finding:
     paths = cut()
     after = writers.progress()
     with writers.pause(), ExitStack() as held:
-        copies = [held.enter_context(File(path, 0, writable=False)) for path in paths]
+        copies = [held.enter_context(OpenFile(path, 0, writable=False)) for path in paths]
         return check_snapshots([partial(read, copy) for copy in copies], before, after)
 
 
-def cuts(bench: Bench, volumes: list[VolumeSpec], writers: OrderedWriters) -> Iterator[Finding]:
+def cuts(bench: BtrfsDriverFixture, volumes: list[VolumeSpec], writers: OrderedWriters) -> Iterator[Finding]:
     """Take cgsnapshots through the driver, one after the other."""
     for number in range(CUTS):
-        copies = copies_of(volumes, f"c{number}")
+        copies = snapshot_specs(volumes, f"c{number}")
         with writers.pause():
             for copy in copies:
                 bench.driver.prepare(copy)

@@ -10,7 +10,7 @@ from cgflow.drivers.contract import SnapshotSpec, VolumeSpec
 from cgflow.drivers.contract.cut_evidence import CutLevel
 from cgflow.drivers.memory.driver import MemoryDriver
 from cgflow.errors import FinalDriverError
-from tests.support.memory import MemoryHarness
+from tests.support.memory_harness import MemoryHarness
 
 
 class InFile(MemoryHarness):

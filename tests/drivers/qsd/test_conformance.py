@@ -8,8 +8,8 @@ from cgflow.drivers.conformance import CompactionRules, DriverConformance, Harne
 from cgflow.drivers.contract import SnapshotSpec, VolumeSpec
 from cgflow.drivers.qsd.driver import QsdDriver
 from tests.support.nbd_client import NbdClient
-from tests.support.parts import require_disks
-from tests.support.qsd import Bench, require_qsd
+from tests.support.qsd_fixture import QsdDriverFixture, require_qsd
+from tests.support.requirements import require_disks
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
 
@@ -19,7 +19,7 @@ class OverNbd:
 
     def __init__(self) -> None:
         require_qsd()
-        self.bench = Bench()
+        self.bench = QsdDriverFixture()
         self.bench.start()
         self._lock = threading.Lock()
         self._clients: dict[str, NbdClient] = {}

@@ -20,11 +20,11 @@ from cgflow.drivers.qsd.driver import QsdDriver
 from cgflow.drivers.qsd.home.state_dir import StateDir
 from cgflow.errors import AmbiguousDriverError, BusyDriverError
 from tests.support.nbd_client import NbdClient
-from tests.support.qsd import BLOCK, Bench, group_of, require_qsd, snapshots_of
+from tests.support.qsd_fixture import BLOCK, QsdDriverFixture, require_qsd, snapshot_specs, volume_specs
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
 
-VOLUMES = group_of(2)
+VOLUMES = volume_specs(2)
 STEPS = [
     "create_group", "create_volume 0", "create_volume 1", "write 1",
     "prepare a 0", "prepare a 1", "cut a", "write 2", "export a 0",
@@ -81,11 +81,11 @@ def run(driver: QsdDriver, world: World, step: str) -> None:
             driver.prepare(snapshot(name, index))
         case "cut", [name]:
             try:
-                driver.cut(name, "g", snapshots_of(VOLUMES, name))
+                driver.cut(name, "g", snapshot_specs(VOLUMES, name))
             except AmbiguousDriverError:
                 # A repeated call reports either that the cut happened or that it never will have.
                 try:
-                    driver.cut(name, "g", snapshots_of(VOLUMES, name))
+                    driver.cut(name, "g", snapshot_specs(VOLUMES, name))
                 except AmbiguousDriverError:
                     world.lost.add(name)
             world.frozen[name] = dict(world.written)
@@ -102,7 +102,7 @@ def run(driver: QsdDriver, world: World, step: str) -> None:
 
 
 def snapshot(name: str, index: str) -> SnapshotSpec:
-    return snapshots_of(VOLUMES, name)[int(index)]
+    return snapshot_specs(VOLUMES, name)[int(index)]
 
 
 def expect(client: NbdClient, last: int) -> None:
@@ -132,14 +132,14 @@ def check_snapshots(driver: QsdDriver, world: World, name: str) -> None:
 
 
 @pytest.fixture
-def bench() -> Iterator[Bench]:
+def bench() -> Iterator[QsdDriverFixture]:
     require_qsd()
-    bench = Bench()
+    bench = QsdDriverFixture()
     yield bench
     bench.clean()
 
 
-def test_the_list_of_points_is_complete(bench: Bench) -> None:
+def test_the_list_of_points_is_complete(bench: QsdDriverFixture) -> None:
     seen: list[str] = []
     driver, world = bench.start(seen.append), World()
     for step in STEPS:
@@ -152,7 +152,7 @@ def test_the_list_of_points_is_complete(bench: Bench) -> None:
     assert not any((bench.state_dir / "homes").iterdir())
 
 
-def in_child(bench: Bench, die: Callable[[str], None], steps: list[str] = STEPS) -> int:
+def in_child(bench: QsdDriverFixture, die: Callable[[str], None], steps: list[str] = STEPS) -> int:
     """Run the steps in a child that is killed; return the index of the step in which it was killed."""
     reader, writer = os.pipe()
     child = os.fork()
@@ -175,7 +175,7 @@ def in_child(bench: Bench, die: Callable[[str], None], steps: list[str] = STEPS)
     return reached - 1
 
 
-def finish(bench: Bench, reached: int) -> None:
+def finish(bench: QsdDriverFixture, reached: int) -> None:
     """Start again after a kill in a step, and run the lifecycle to its end."""
     world = World()
     for step in STEPS[:reached]:
@@ -195,7 +195,7 @@ def finish(bench: Bench, reached: int) -> None:
 
 
 @pytest.mark.parametrize("point", POINTS)
-def test_the_process_dies(bench: Bench, point: str) -> None:
+def test_the_process_dies(bench: QsdDriverFixture, point: str) -> None:
     def die(reached: str) -> None:
         if reached == point:
             os.kill(os.getpid(), signal.SIGKILL)
@@ -204,7 +204,7 @@ def test_the_process_dies(bench: Bench, point: str) -> None:
 
 
 @pytest.mark.parametrize("point", POINTS)
-def test_the_process_and_the_daemon_die(bench: Bench, point: str) -> None:
+def test_the_process_and_the_daemon_die(bench: QsdDriverFixture, point: str) -> None:
     def die(reached: str) -> None:
         if reached == point:
             for pid in (bench.state_dir / "homes").glob("*/daemon.pid"):
@@ -225,7 +225,7 @@ def test_the_process_and_the_daemon_die(bench: Bench, point: str) -> None:
         "extend:after-resize",
     ],
 )
-def test_the_rescuer_dies_too(bench: Bench, first: str, second: str) -> None:
+def test_the_rescuer_dies_too(bench: QsdDriverFixture, first: str, second: str) -> None:
     """A client has written right after the cut, and the cut is not recorded."""
     address = StateDir(bench.state_dir).sockets("g").nbd
 
@@ -255,7 +255,7 @@ def test_the_rescuer_dies_too(bench: Bench, first: str, second: str) -> None:
 
 
 @pytest.mark.parametrize("point", POINTS)
-def test_the_daemon_dies(bench: Bench, point: str) -> None:
+def test_the_daemon_dies(bench: QsdDriverFixture, point: str) -> None:
     spent: list[str] = []
 
     def die(reached: str) -> None:

@@ -15,7 +15,16 @@ import pytest
 from cgflow.drivers.contract import SnapshotSpec, VolumeSpec
 from cgflow.drivers.qsd.qemu import qcow2
 from cgflow.errors import FinalDriverError
-from tests.support.qsd import BLOCK, Bench, read, read_snapshot, require_qsd, snapshots_of, take, write
+from tests.support.qsd_fixture import (
+    BLOCK,
+    QsdDriverFixture,
+    read_block,
+    read_snapshot,
+    require_qsd,
+    snapshot_specs,
+    take_cgsnapshot,
+    write_block,
+)
 
 pytestmark = pytest.mark.real
 
@@ -25,17 +34,17 @@ INCOMPATIBLE_AT, SIZE_AT, SNAPSHOTS_AT = 72, 24, 60
 
 
 @pytest.fixture
-def cut(bench: Bench) -> list[list[SnapshotSpec]]:
+def cut(bench: QsdDriverFixture) -> list[list[SnapshotSpec]]:
     """Three cgsnapshots of two volumes that hold a different value at each, and another one now."""
     volumes = bench.make_group(2)
     made = []
     for value in range(3):
         for volume in volumes:
-            write(bench.driver, volume, value + 1)
-            write(bench.driver, volume, value + 1, offset=64 * MIB + value * MIB)
-        made.append(take(bench.driver, volumes, f"c{value}"))
+            write_block(bench.driver, volume, value + 1)
+            write_block(bench.driver, volume, value + 1, offset=64 * MIB + value * MIB)
+        made.append(take_cgsnapshot(bench.driver, volumes, f"c{value}"))
     for volume in volumes:
-        write(bench.driver, volume, 4)
+        write_block(bench.driver, volume, 4)
     return made
 
 
@@ -85,7 +94,7 @@ DAMAGE: dict[str, Callable[[Path], None]] = {
 AT_BOTH_ENDS = ("cut off", "swapped", "corrupt")
 
 
-def file_of(bench: Bench, place: int) -> Path:
+def file_of(bench: QsdDriverFixture, place: int) -> Path:
     """Return the file of a layer of the first volume, counted from the base."""
     return bench.state_dir / "homes" / "g" / f"L{bench.manifest('g').volumes['v0'].chain[place]}.qcow2"
 
@@ -100,12 +109,12 @@ def refuses(call: Callable[[], object], path: Path) -> None:
     [*((damage, 1) for damage in DAMAGE), *((damage, place) for damage in AT_BOTH_ENDS for place in (0, -1))],
 )
 def test_nothing_is_made_of_what_has_lost_data_and_all_that_is_served_stays_so(
-    bench: Bench, cut: list[list[SnapshotSpec]], damage: str, place: int
+    bench: QsdDriverFixture, cut: list[list[SnapshotSpec]], damage: str, place: int
 ) -> None:
     path, whole = file_of(bench, place), bench.root / "whole"
     os.link(path, whole)
     blob = path.read_bytes()
-    late = snapshots_of([V0, V1], "late")
+    late = snapshot_specs([V0, V1], "late")
     client = bench.client(bench.driver.connection(V0))
     for snapshot in late:
         bench.driver.prepare(snapshot)
@@ -121,7 +130,7 @@ def test_nothing_is_made_of_what_has_lost_data_and_all_that_is_served_stays_so(
         refuses(lambda: bench.driver.clone_volume(VolumeSpec("clone", 1), cut[-1][0]), path)
     assert bench.manifest("g").cuts.keys() == {"c0", "c1", "c2"}
     client.read(0, BLOCK)
-    assert read(bench.driver, V1) == b"\4" * BLOCK
+    assert read_block(bench.driver, V1) == b"\4" * BLOCK
     assert read_snapshot(bench.driver, cut[0][1]) == b"\1" * BLOCK
     # The original content is put back, in the file that the daemon has open.
     path.unlink()
@@ -129,12 +138,12 @@ def test_nothing_is_made_of_what_has_lost_data_and_all_that_is_served_stays_so(
     whole.rename(path)
     assert bench.driver.inventory().problems == ()
     bench.driver.cut("late", "g", late)
-    assert read(bench.driver, V0) == b"\4" * BLOCK
+    assert read_block(bench.driver, V0) == b"\4" * BLOCK
 
 
 @pytest.mark.parametrize("damage", sorted(set(DAMAGE) - {"swapped", "linked"}))
 def test_after_its_daemon_what_has_lost_data_is_not_served_and_what_is_whole_is(
-    bench: Bench, cut: list[list[SnapshotSpec]], damage: str
+    bench: QsdDriverFixture, cut: list[list[SnapshotSpec]], damage: str
 ) -> None:
     bench.driver.export_snapshot(cut[0][0])
     bench.driver.export_snapshot(cut[2][0])
@@ -149,55 +158,55 @@ def test_after_its_daemon_what_has_lost_data_is_not_served_and_what_is_whole_is(
     assert [str(path) in problem for problem in driver.inventory().problems] == [True]
     assert read_snapshot(driver, cut[0][0]) == b"\1" * BLOCK, "it does not read through what is damaged"
     refuses(lambda: driver.export_snapshot(cut[2][0]), path)
-    assert read(driver, V1) == b"\4" * BLOCK
+    assert read_block(driver, V1) == b"\4" * BLOCK
     assert path.read_bytes() == damaged, "what has lost data is left as it is found"
     path.write_bytes(blob)
-    assert read(driver, V0) == b"\4" * BLOCK
+    assert read_block(driver, V0) == b"\4" * BLOCK
     assert driver.inventory().problems == ()
 
 
 def test_a_swapped_leaf_is_found_by_the_next_process_while_the_daemon_lives(
-    bench: Bench, cut: list[list[SnapshotSpec]]
+    bench: QsdDriverFixture, cut: list[list[SnapshotSpec]]
 ) -> None:
     path = file_of(bench, -1)
     swap(path)
     driver = bench.start()
     (problem,) = driver.inventory().problems
     assert f"{path} was replaced" in problem
-    for snapshot in snapshots_of([V0, V1], "late"):
+    for snapshot in snapshot_specs([V0, V1], "late"):
         driver.prepare(snapshot)
-    refuses(lambda: driver.cut("late", "g", snapshots_of([V0, V1], "late")), path)
-    write(driver, V0, 7)
-    assert read(driver, V0) == b"\7" * BLOCK, "it is served on"
+    refuses(lambda: driver.cut("late", "g", snapshot_specs([V0, V1], "late")), path)
+    write_block(driver, V0, 7)
+    assert read_block(driver, V0) == b"\7" * BLOCK, "it is served on"
 
 
 @pytest.mark.parametrize("damage", ["empty", "swapped", "corrupt"])
 def test_a_prepared_overlay_that_is_not_what_was_made_is_made_again(
-    bench: Bench, cut: list[list[SnapshotSpec]], damage: str
+    bench: QsdDriverFixture, cut: list[list[SnapshotSpec]], damage: str
 ) -> None:
-    late = snapshots_of([V0, V1], "late")
+    late = snapshot_specs([V0, V1], "late")
     for snapshot in late:
         bench.driver.prepare(snapshot)
     held = bench.manifest("g").volumes["v0"].pending[late[0].id]
     DAMAGE[damage](bench.state_dir / "homes" / "g" / f"L{held.layer}.qcow2")
     bench.driver.cut("late", "g", late)
-    write(bench.driver, V0, 9)
+    write_block(bench.driver, V0, 9)
     assert read_snapshot(bench.driver, late[0]) == b"\4" * BLOCK
     assert bench.driver.inventory().problems == ()
     bench.driver.stop()
     bench.kill_daemon("g")
-    assert read(bench.start(), V0) == b"\11" * BLOCK
+    assert read_block(bench.start(), V0) == b"\11" * BLOCK
 
 
 def test_a_cut_reads_no_file_that_has_not_changed(
-    bench: Bench, cut: list[list[SnapshotSpec]], monkeypatch: pytest.MonkeyPatch
+    bench: QsdDriverFixture, cut: list[list[SnapshotSpec]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read_of: list[Path] = []
     check = qcow2.check_references
     monkeypatch.setattr(qcow2, "check_references", lambda path: (read_of.append(path), check(path))[1])
-    take(bench.driver, [V0, V1], "warm")
+    take_cgsnapshot(bench.driver, [V0, V1], "warm")
     read_of.clear()
-    take(bench.driver, [V0, V1], "late")
+    take_cgsnapshot(bench.driver, [V0, V1], "late")
     chains = [volume.chain for volume in bench.manifest("g").volumes.values()]
     # For each chain: its former leaf, which is frozen by now, and the overlay that is the leaf now.
     expected = {f"L{layer}.qcow2" for chain in chains for layer in chain[-2:]}

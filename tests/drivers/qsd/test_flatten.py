@@ -20,7 +20,17 @@ from cgflow.drivers.qsd.qemu.block_jobs import BlockJobs
 from cgflow.drivers.qsd.qemu.qmp_client import CommandRefused
 from cgflow.errors import BusyDriverError, DriverError, FinalDriverError
 from tests.support.nbd_client import NbdClient
-from tests.support.qsd import BLOCK, MIB, Bench, Between, read, read_snapshot, started_bench, take, write
+from tests.support.qsd_fixture import (
+    BLOCK,
+    MIB,
+    ActionAtPoint,
+    QsdDriverFixture,
+    read_block,
+    read_snapshot,
+    started_driver_fixture,
+    take_cgsnapshot,
+    write_block,
+)
 
 pytestmark = pytest.mark.real
 
@@ -28,25 +38,27 @@ LONGEST = 4
 
 
 @pytest.fixture
-def bench() -> Iterator[Bench]:
-    yield from started_bench(max_chain_depth=LONGEST)
+def bench() -> Iterator[QsdDriverFixture]:
+    yield from started_driver_fixture(max_chain_depth=LONGEST)
 
 
-def fill(bench: Bench, volumes: list[VolumeSpec], rounds: int) -> list[list[SnapshotSpec]]:
+def fill(bench: QsdDriverFixture, volumes: list[VolumeSpec], rounds: int) -> list[list[SnapshotSpec]]:
     """Take cgsnapshots; the n-th holds n in block 0 and in block n, as the volumes do after it."""
     taken = []
     for number in range(1, rounds + 1):
         for volume in volumes:
-            write(bench.driver, volume, number)
-            write(bench.driver, volume, number, number * BLOCK)
-        taken.append(take(bench.driver, volumes, f"c{number}"))
+            write_block(bench.driver, volume, number)
+            write_block(bench.driver, volume, number, number * BLOCK)
+        taken.append(take_cgsnapshot(bench.driver, volumes, f"c{number}"))
     return taken
 
 
-def check(bench: Bench, volumes: list[VolumeSpec], taken: list[list[SnapshotSpec]], newest: int) -> None:
+def check(
+    bench: QsdDriverFixture, volumes: list[VolumeSpec], taken: list[list[SnapshotSpec]], newest: int
+) -> None:
     for volume in volumes:
         for number in range(1, newest + 1):
-            assert read(bench.driver, volume, number * BLOCK) == bytes([number]) * BLOCK
+            assert read_block(bench.driver, volume, number * BLOCK) == bytes([number]) * BLOCK
     for copies in taken:
         for copy in copies:
             number = int(copy.cgsnapshot_id[1:])
@@ -66,7 +78,7 @@ def slowly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(BlockJobs, "start_flattening", flatten)
 
 
-def hurry(bench: Bench) -> None:
+def hurry(bench: QsdDriverFixture) -> None:
     for home in bench.driver._homes.all():
         for job in home.graph.jobs.query_jobs():
             # The job may have ended by now.
@@ -74,27 +86,27 @@ def hurry(bench: Bench) -> None:
                 home.graph.client.execute("block-job-set-speed", {"device": job, "speed": 0})
 
 
-def spread(bench: Bench, volume: VolumeSpec) -> None:
+def spread(bench: QsdDriverFixture, volume: VolumeSpec) -> None:
     """Write so much data that copying takes a while."""
     with NbdClient.from_uri(str(bench.driver.connection(volume).data["uri"])) as client:
         for place in range(64, 128):
             client.write(place * MIB, bytes([place]) * MIB)
 
 
-def compact(bench: Bench) -> None:
+def compact(bench: QsdDriverFixture) -> None:
     """Run the compactions that are due, as the service does."""
     while due := bench.driver.compactions_due():
         bench.driver.compact_volume(due[0], 30)
 
 
-def opened(bench: Bench, home_id: str = "g") -> set[int]:
+def opened(bench: QsdDriverFixture, home_id: str = "g") -> set[int]:
     """Return the layers that the daemon has open."""
     graph = bench.driver._homes.get(home_id).graph
     graph.discard_cached_nodes()
     return set(graph.nodes())
 
 
-def test_any_number_of_copies_leaves_the_chain_short_and_the_daemon_small(bench: Bench) -> None:
+def test_any_number_of_copies_leaves_the_chain_short_and_the_daemon_small(bench: QsdDriverFixture) -> None:
     volumes = bench.make_group(2)
     clients = [bench.client(bench.driver.connection(volume)) for volume in volumes]
     taken = []
@@ -102,7 +114,7 @@ def test_any_number_of_copies_leaves_the_chain_short_and_the_daemon_small(bench:
         for client in clients:
             client.write(0, bytes([number]) * BLOCK)
             client.write(number * BLOCK, bytes([number]) * BLOCK)
-        taken.append(take(bench.driver, volumes, f"c{number}"))
+        taken.append(take_cgsnapshot(bench.driver, volumes, f"c{number}"))
         compact(bench)
         held = bench.manifest("g").volumes.values()
         assert all(len(volume.chain) <= LONGEST for volume in held)
@@ -124,7 +136,7 @@ def test_any_number_of_copies_leaves_the_chain_short_and_the_daemon_small(bench:
     check(bench, volumes, [], 13)
 
 
-def test_a_short_chain_is_left_alone(bench: Bench) -> None:
+def test_a_short_chain_is_left_alone(bench: QsdDriverFixture) -> None:
     (volume,) = bench.make_group(1)
     fill(bench, [volume], LONGEST - 1)
     assert bench.driver.compactions_due() == []
@@ -136,7 +148,7 @@ def test_a_short_chain_is_left_alone(bench: Bench) -> None:
 
 
 @pytest.mark.usefixtures("slowly")
-def test_cuts_reads_writes_and_deletes_go_on_while_it_is_made_short(bench: Bench) -> None:
+def test_cuts_reads_writes_and_deletes_go_on_while_it_is_made_short(bench: QsdDriverFixture) -> None:
     volumes = bench.make_group(2)
     spread(bench, volumes[0])
     taken = fill(bench, volumes, LONGEST)
@@ -146,9 +158,9 @@ def test_cuts_reads_writes_and_deletes_go_on_while_it_is_made_short(bench: Bench
     layer = bench.manifest("g").volumes["v0"].flattening
     assert layer == bench.manifest("g").volumes["v0"].chain[-2]
     for volume in volumes:
-        write(driver, volume, 5)
-        write(driver, volume, 5, 5 * BLOCK)
-    taken.append(take(driver, volumes, "c5"))
+        write_block(driver, volume, 5)
+        write_block(driver, volume, 5, 5 * BLOCK)
+    taken.append(take_cgsnapshot(driver, volumes, "c5"))
     for copy in taken[0]:
         driver.delete_snapshot(copy)
     assert read_snapshot(driver, taken[1][0]) == b"\2" * BLOCK
@@ -162,12 +174,12 @@ def test_cuts_reads_writes_and_deletes_go_on_while_it_is_made_short(bench: Bench
     driver.unexport_snapshot(taken[3][0])
     assert all(len(held.chain) <= LONGEST for held in bench.manifest("g").volumes.values())
     check(bench, volumes, taken[1:], 5)
-    assert read(driver, volumes[0], 100 * MIB) == bytes([100]) * BLOCK
+    assert read_block(driver, volumes[0], 100 * MIB) == bytes([100]) * BLOCK
 
 
 @pytest.mark.usefixtures("slowly")
 @pytest.mark.parametrize("verb", ["delete", "move", "restore", "clone", "restart"])
-def test_what_has_to_close_the_layers_stops_it(bench: Bench, verb: str) -> None:
+def test_what_has_to_close_the_layers_stops_it(bench: QsdDriverFixture, verb: str) -> None:
     (volume,) = bench.make_group(1)
     spread(bench, volume)
     taken = fill(bench, [volume], LONGEST + 1)
@@ -187,18 +199,18 @@ def test_what_has_to_close_the_layers_stops_it(bench: Bench, verb: str) -> None:
         taken = [[replace(copy, group_id="h") for copy in copies] for copies in taken]
     if verb == "restore":
         driver.restore("r", taken[1])
-        assert read(driver, volume) == b"\2" * BLOCK
+        assert read_block(driver, volume) == b"\2" * BLOCK
         driver.undo_restore("r", taken[1])
     if verb == "clone":
         clone = VolumeSpec("clone", 1, "h")
         driver.clone_volume(clone, taken[1][0])
-        assert read(driver, clone, 100 * MIB) == bytes([100]) * BLOCK
+        assert read_block(driver, clone, 100 * MIB) == bytes([100]) * BLOCK
         assert bench.manifest("g").volumes["v0"].flattening is None
     if verb == "restart":
         driver = bench.start()
         assert not driver.compact_volume(volume, 0), "it goes on without the process that began it"
         os.kill(bench.pid("g"), signal.SIGKILL)
-        persist(lambda: read(driver, volume))
+        persist(lambda: read_block(driver, volume))
     check(bench, [volume], taken, LONGEST + 1)
     hurried = threading.Thread(target=compact, args=(bench,))
     hurried.start()
@@ -206,7 +218,7 @@ def test_what_has_to_close_the_layers_stops_it(bench: Bench, verb: str) -> None:
         hurry(bench)
         hurried.join(0.05)
     check(bench, [volume], taken, LONGEST + 1)
-    assert read(driver, volume, 100 * MIB) == bytes([100]) * BLOCK
+    assert read_block(driver, volume, 100 * MIB) == bytes([100]) * BLOCK
 
 
 def persist(step):
@@ -219,7 +231,9 @@ def persist(step):
     return step()
 
 
-def test_a_disk_without_room_is_not_begun_to_be_filled(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disk_without_room_is_not_begun_to_be_filled(
+    bench: QsdDriverFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (volume,) = bench.make_group(1)
     taken = fill(bench, [volume], LONGEST)
     real = os.statvfs
@@ -238,7 +252,7 @@ def test_a_disk_without_room_is_not_begun_to_be_filled(bench: Bench, monkeypatch
     check(bench, [volume], taken, LONGEST)
 
 
-def test_a_chain_whose_shortening_is_far_behind_takes_no_more_copies(bench: Bench) -> None:
+def test_a_chain_whose_shortening_is_far_behind_takes_no_more_copies(bench: QsdDriverFixture) -> None:
     bench.options["max_chain_depth"] = 2
     bench.start()
     (volume,) = bench.make_group(1)
@@ -252,11 +266,11 @@ def test_a_chain_whose_shortening_is_far_behind_takes_no_more_copies(bench: Benc
     check(bench, [volume], taken[::7], 15)
 
 
-def test_what_was_made_short_is_on_disk_when_it_is_recorded(bench: Bench) -> None:
+def test_what_was_made_short_is_on_disk_when_it_is_recorded(bench: QsdDriverFixture) -> None:
     """The layers below are not opened any more, so the daemon must have written all their data before."""
     (volume,) = bench.make_group(1)
     taken = fill(bench, [volume], LONGEST)
-    bench.start(Between("flatten:after-record", lambda: os.kill(bench.pid("g"), signal.SIGKILL)))
+    bench.start(ActionAtPoint("flatten:after-record", lambda: os.kill(bench.pid("g"), signal.SIGKILL)))
     persist(lambda: compact(bench))
     persist(lambda: check(bench, [volume], taken, LONGEST))
     held = bench.manifest("g").volumes["v0"]
@@ -273,12 +287,12 @@ def test_what_was_made_short_is_on_disk_when_it_is_recorded(bench: Bench) -> Non
 
 def test_a_chain_of_any_length_is_understood() -> None:
     """QEMU's own description of a long chain is truncated."""
-    for bench in started_bench(max_chain_depth=1000):
+    for bench in started_driver_fixture(max_chain_depth=1000):
         (volume,) = bench.make_group(1)
         taken = fill(bench, [volume], 45)
         assert len(bench.manifest("g").volumes["v0"].chain) == 46
         bench.driver._homes.get("g").needs_recovery = True
         check(bench, [volume], taken[::20], 45)
         os.kill(bench.pid("g"), signal.SIGKILL)
-        persist(partial(read, bench.driver, volume))
+        persist(partial(read_block, bench.driver, volume))
         check(bench, [volume], taken[::20], 45)

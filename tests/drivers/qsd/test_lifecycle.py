@@ -6,25 +6,25 @@ from cgflow.drivers.contract import GroupSnapshots, VolumeSpec
 from cgflow.drivers.qsd.driver import GIB
 from cgflow.errors import BusyDriverError, FinalDriverError
 from tests.support.nbd_client import NbdClient, NbdError
-from tests.support.qsd import (
+from tests.support.qsd_fixture import (
     BLOCK,
-    Bench,
-    group_of,
-    snapshots_of,
-    take,
-    write,
+    QsdDriverFixture,
+    snapshot_specs,
+    take_cgsnapshot,
+    volume_specs,
+    write_block,
 )
 
 pytestmark = pytest.mark.real
 
 
-def test_every_call_twice_is_the_same_call(bench: Bench) -> None:
-    driver, volumes = bench.driver, group_of(2)
+def test_every_call_twice_is_the_same_call(bench: QsdDriverFixture) -> None:
+    driver, volumes = bench.driver, volume_specs(2)
     for _ in range(2):
         driver.create_group("g")
         for volume in volumes:
             driver.create_volume(volume)
-    snapshots = snapshots_of(volumes, "c")
+    snapshots = snapshot_specs(volumes, "c")
     for _ in range(2):
         for snapshot in snapshots:
             driver.prepare(snapshot)
@@ -53,10 +53,10 @@ def test_every_call_twice_is_the_same_call(bench: Bench) -> None:
     assert not any((bench.state_dir / "run").iterdir())
 
 
-def test_a_lone_volume_has_a_place_of_its_own(bench: Bench) -> None:
+def test_a_lone_volume_has_a_place_of_its_own(bench: QsdDriverFixture) -> None:
     lone = VolumeSpec(id="lone", size_gib=1)
     bench.driver.create_volume(lone)
-    write(bench.driver, lone, 1)
+    write_block(bench.driver, lone, 1)
     inventory = bench.driver.inventory()
     assert inventory.volumes == {"lone"}
     assert inventory.groups == frozenset()
@@ -64,12 +64,12 @@ def test_a_lone_volume_has_a_place_of_its_own(bench: Bench) -> None:
     assert not any((bench.state_dir / "homes").iterdir())
 
 
-def test_a_snapshot_holds_what_was_written_before_the_cut_and_refuses_writes(bench: Bench) -> None:
+def test_a_snapshot_holds_what_was_written_before_the_cut_and_refuses_writes(bench: QsdDriverFixture) -> None:
     volumes = bench.make_group(2)
     clients = [bench.client(bench.driver.connection(volume)) for volume in volumes]
     for index, client in enumerate(clients):
         client.write(0, bytes([index + 1]) * BLOCK)
-    snapshots = take(bench.driver, volumes, "c")
+    snapshots = take_cgsnapshot(bench.driver, volumes, "c")
     for client in clients:
         client.write(0, b"\xff" * BLOCK)
     for index, snapshot in enumerate(snapshots):
@@ -81,7 +81,7 @@ def test_a_snapshot_holds_what_was_written_before_the_cut_and_refuses_writes(ben
             exported.write(0, b"x" * BLOCK)
 
 
-def test_extend_is_refused_while_a_client_is_connected_and_can_be_undone(bench: Bench) -> None:
+def test_extend_is_refused_while_a_client_is_connected_and_can_be_undone(bench: QsdDriverFixture) -> None:
     (volume,) = bench.make_group(1)
     client = bench.client(bench.driver.connection(volume))
     client.write(0, b"\7" * BLOCK)
@@ -99,9 +99,9 @@ def test_extend_is_refused_while_a_client_is_connected_and_can_be_undone(bench: 
     assert bench.client(bench.driver.connection(volume)).size_bytes == GIB
 
 
-def test_an_overlay_prepared_before_a_resize_is_made_again(bench: Bench) -> None:
+def test_an_overlay_prepared_before_a_resize_is_made_again(bench: QsdDriverFixture) -> None:
     (volume,) = bench.make_group(1)
-    (snapshot,) = snapshots_of([volume], "c")
+    (snapshot,) = snapshot_specs([volume], "c")
     bench.driver.prepare(snapshot)
     bench.driver.extend_volume(volume, 2)
     bench.driver.cut("c", "g", [snapshot])
@@ -109,18 +109,18 @@ def test_an_overlay_prepared_before_a_resize_is_made_again(bench: Bench) -> None
     assert bench.client(bench.driver.export_snapshot(snapshot)).size_bytes == 2 * GIB
 
 
-def test_a_volume_is_not_made_smaller_than_its_snapshots(bench: Bench) -> None:
+def test_a_volume_is_not_made_smaller_than_its_snapshots(bench: QsdDriverFixture) -> None:
     (volume,) = bench.make_group(1)
     bench.driver.extend_volume(volume, 2)
-    take(bench.driver, [volume], "c")
+    take_cgsnapshot(bench.driver, [volume], "c")
     with pytest.raises(FinalDriverError, match="smaller than its snapshots"):
         bench.driver.extend_volume(volume, 1)
 
 
-def test_refusals_change_nothing(bench: Bench) -> None:
+def test_refusals_change_nothing(bench: QsdDriverFixture) -> None:
     volumes = bench.make_group(2)
     driver = bench.driver
-    prepared, not_prepared = snapshots_of(volumes, "c")
+    prepared, not_prepared = snapshot_specs(volumes, "c")
     driver.prepare(prepared)
     files = bench.files("g")
     for refused in (
@@ -133,7 +133,7 @@ def test_refusals_change_nothing(bench: Bench) -> None:
         lambda: driver.connection(VolumeSpec("x", 1, "g")),
         lambda: driver.export_snapshot(prepared),
         lambda: driver.snapshot(not_prepared),
-        lambda: driver.prepare(snapshots_of([VolumeSpec("x", 1, "g")], "c")[0]),
+        lambda: driver.prepare(snapshot_specs([VolumeSpec("x", 1, "g")], "c")[0]),
         lambda: driver.extend_volume(VolumeSpec("x", 1, "g"), 2),
     ):
         with pytest.raises(FinalDriverError):
@@ -142,13 +142,13 @@ def test_refusals_change_nothing(bench: Bench) -> None:
     assert driver.inventory().volumes == {"v0", "v1"}
 
 
-def test_connections_beyond_a_hundred_do_not_hang(bench: Bench) -> None:
+def test_connections_beyond_a_hundred_do_not_hang(bench: QsdDriverFixture) -> None:
     (volume,) = bench.make_group(1)
     for _ in range(120):
         bench.client(bench.driver.connection(volume))
 
 
-def test_the_report_says_what_placement_needs(bench: Bench) -> None:
+def test_the_report_says_what_placement_needs(bench: QsdDriverFixture) -> None:
     bench.make_group(2)
     report = bench.driver.report()
     assert report.thin
@@ -159,7 +159,7 @@ def test_the_report_says_what_placement_needs(bench: Bench) -> None:
     assert isinstance(bench.driver, GroupSnapshots)
 
 
-def test_clients_of_a_deleted_volume_are_disconnected(bench: Bench) -> None:
+def test_clients_of_a_deleted_volume_are_disconnected(bench: QsdDriverFixture) -> None:
     (volume,) = bench.make_group(1)
     client = NbdClient.from_uri(str(bench.driver.connection(volume).data["uri"]))
     bench.driver.delete_volume(volume)

@@ -14,7 +14,7 @@ import pytest
 from cgflow.drivers.contract import VolumeSpec
 from cgflow.drivers.qsd.driver import GIB
 from tests.support.nbd_client import NbdClient, NbdError
-from tests.support.qsd import BLOCK, Bench, require_qsd
+from tests.support.qsd_fixture import BLOCK, QsdDriverFixture, require_qsd
 
 LONE = VolumeSpec("lone", 1)
 
@@ -22,7 +22,7 @@ LONE = VolumeSpec("lone", 1)
 @pytest.fixture
 def uri() -> Iterator[str]:
     require_qsd()
-    bench = Bench()
+    bench = QsdDriverFixture()
     bench.start().create_volume(LONE)
     yield str(bench.driver.connection(LONE).data["uri"])
     bench.clean()

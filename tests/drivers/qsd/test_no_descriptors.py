@@ -12,7 +12,7 @@ import pytest
 
 from cgflow.drivers.qsd.driver import QsdDriver
 from cgflow.drivers.qsd.home.home import create_home
-from tests.support.parts import require
+from tests.support.requirements import require
 
 
 @contextmanager

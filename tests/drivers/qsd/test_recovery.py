@@ -13,27 +13,27 @@ from cgflow.drivers.qsd.qemu.block_jobs import BlockJobs
 from cgflow.drivers.qsd.qemu.qmp_client import CommandRefused
 from cgflow.errors import AmbiguousDriverError, BusyDriverError, FinalDriverError
 from tests.support.nbd_client import NbdClient, NbdError
-from tests.support.qsd import (
+from tests.support.qsd_fixture import (
     BLOCK,
-    Bench,
-    read,
+    QsdDriverFixture,
+    read_block,
     read_snapshot,
-    snapshots_of,
-    take,
-    write,
+    snapshot_specs,
+    take_cgsnapshot,
+    write_block,
 )
 
 pytestmark = pytest.mark.real
 
 
-def kill_and_wait(bench: Bench, home_id: str) -> None:
+def kill_and_wait(bench: QsdDriverFixture, home_id: str) -> None:
     """Kill the daemon of a home, and return when the driver has noticed and recovered."""
     before = bench.pid(home_id)
     os.kill(before, signal.SIGKILL)
     until_replaced(bench, home_id, before)
 
 
-def until_replaced(bench: Bench, home_id: str, before: int) -> None:
+def until_replaced(bench: QsdDriverFixture, home_id: str, before: int) -> None:
     deadline = time.monotonic() + 30
     while bench.pid_recorded(home_id) == before:
         # Calls recover the home, too: a daemon that dies too often is not restarted by the driver alone.
@@ -44,10 +44,10 @@ def until_replaced(bench: Bench, home_id: str, before: int) -> None:
     bench.driver.create_group(home_id)
 
 
-def test_daemons_outlive_the_driver_and_are_adopted_with_their_clients(bench: Bench) -> None:
+def test_daemons_outlive_the_driver_and_are_adopted_with_their_clients(bench: QsdDriverFixture) -> None:
     volumes = bench.make_group(2)
     pid = bench.pid("g")
-    snapshots = take(bench.driver, volumes, "c")
+    snapshots = take_cgsnapshot(bench.driver, volumes, "c")
     reader = bench.client(bench.driver.export_snapshot(snapshots[0]))
     clients = [bench.client(bench.driver.connection(volume)) for volume in volumes]
     bench.driver.stop()
@@ -61,30 +61,30 @@ def test_daemons_outlive_the_driver_and_are_adopted_with_their_clients(bench: Be
     assert reader.read(0, BLOCK) == bytes(BLOCK)
 
 
-def test_a_daemon_that_dies_is_started_again_with_all_its_exports(bench: Bench) -> None:
+def test_a_daemon_that_dies_is_started_again_with_all_its_exports(bench: QsdDriverFixture) -> None:
     volumes = bench.make_group(2)
     for volume in volumes:
-        write(bench.driver, volume, 1)
-    snapshots = take(bench.driver, volumes, "c")
+        write_block(bench.driver, volume, 1)
+    snapshots = take_cgsnapshot(bench.driver, volumes, "c")
     address = bench.driver.export_snapshot(snapshots[0])
     for volume in volumes:
-        write(bench.driver, volume, 2)
+        write_block(bench.driver, volume, 2)
     kill_and_wait(bench, "g")
-    assert all(read(bench.driver, volume) == b"\2" * BLOCK for volume in volumes)
+    assert all(read_block(bench.driver, volume) == b"\2" * BLOCK for volume in volumes)
     assert bench.client(address).read(0, BLOCK) == b"\1" * BLOCK
     assert bench.driver.inventory().problems == ()
 
 
-def test_a_daemon_that_died_while_nobody_looked_is_started_again(bench: Bench) -> None:
+def test_a_daemon_that_died_while_nobody_looked_is_started_again(bench: QsdDriverFixture) -> None:
     (volume,) = bench.make_group(1)
-    write(bench.driver, volume, 1)
+    write_block(bench.driver, volume, 1)
     bench.driver.stop()
     bench.kill_daemon("g")
     bench.start()
-    assert read(bench.driver, volume) == b"\1" * BLOCK
+    assert read_block(bench.driver, volume) == b"\1" * BLOCK
 
 
-def test_no_acknowledged_write_is_lost_when_daemons_die_around_cuts(bench: Bench) -> None:
+def test_no_acknowledged_write_is_lost_when_daemons_die_around_cuts(bench: QsdDriverFixture) -> None:
     """Writers with cached writes and reconnects, against SIGKILL at twelve points of a cut."""
     volumes = bench.make_group(2)
     stop = threading.Event()
@@ -108,7 +108,7 @@ def test_no_acknowledged_write_is_lost_when_daemons_die_around_cuts(bench: Bench
         writers = [pool.submit(keep_writing, index) for index in range(len(volumes))]
         try:
             for round_ in range(12):
-                snapshots = snapshots_of(volumes, f"c{round_}")
+                snapshots = snapshot_specs(volumes, f"c{round_}")
                 for snapshot in snapshots:
                     bench.driver.prepare(snapshot)
                 cut = pool.submit(bench.driver.cut, f"c{round_}", "g", snapshots)
@@ -133,10 +133,10 @@ def test_no_acknowledged_write_is_lost_when_daemons_die_around_cuts(bench: Bench
     assert all(len(held.chain) <= 3 for held in bench.manifest("g").volumes.values())
 
 
-def test_a_cut_around_which_the_daemon_died_is_lost_and_says_so(bench: Bench) -> None:
+def test_a_cut_around_which_the_daemon_died_is_lost_and_says_so(bench: QsdDriverFixture) -> None:
     volumes = bench.make_group(2)
     for volume in volumes:
-        write(bench.driver, volume, 1)
+        write_block(bench.driver, volume, 1)
     files = bench.files("g")
 
     before = bench.pid("g")
@@ -146,7 +146,7 @@ def test_a_cut_around_which_the_daemon_died_is_lost_and_says_so(bench: Bench) ->
             os.kill(before, signal.SIGKILL)
             raise AmbiguousDriverError("the answer is lost")
 
-    driver, snapshots = bench.start(die), snapshots_of(volumes, "c")
+    driver, snapshots = bench.start(die), snapshot_specs(volumes, "c")
     for snapshot in snapshots:
         driver.prepare(snapshot)
     with pytest.raises(AmbiguousDriverError):
@@ -165,25 +165,25 @@ def test_a_cut_around_which_the_daemon_died_is_lost_and_says_so(bench: Bench) ->
     assert bench.manifest("g").cuts == {}
 
 
-def test_a_death_between_prepare_and_cut_costs_nothing(bench: Bench) -> None:
+def test_a_death_between_prepare_and_cut_costs_nothing(bench: QsdDriverFixture) -> None:
     volumes = bench.make_group(2)
-    snapshots = snapshots_of(volumes, "c")
+    snapshots = snapshot_specs(volumes, "c")
     for volume, snapshot in zip(volumes, snapshots, strict=True):
-        write(bench.driver, volume, 1)
+        write_block(bench.driver, volume, 1)
         bench.driver.prepare(snapshot)
     kill_and_wait(bench, "g")
     for volume in volumes:
-        write(bench.driver, volume, 2)
+        write_block(bench.driver, volume, 2)
     bench.driver.cut("c", "g", snapshots)
     assert read_snapshot(bench.driver, snapshots[0]) == b"\2" * BLOCK
 
 
 def test_a_merge_that_is_refused_is_a_problem_and_not_a_failed_delete(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
+    bench: QsdDriverFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (volume,) = bench.make_group(1)
-    (snapshot,) = take(bench.driver, [volume], "c")
-    write(bench.driver, volume, 1)
+    (snapshot,) = take_cgsnapshot(bench.driver, [volume], "c")
+    write_block(bench.driver, volume, 1)
 
     def refuse(*_: object) -> None:
         raise CommandRefused("block-commit", "not today")
@@ -197,15 +197,15 @@ def test_a_merge_that_is_refused_is_a_problem_and_not_a_failed_delete(
     bench.driver.delete_snapshot(snapshot)
     assert bench.driver.inventory().problems == ()
     assert len(bench.files("g")) == 1
-    assert read(bench.driver, volume) == b"\1" * BLOCK
+    assert read_block(bench.driver, volume) == b"\1" * BLOCK
 
 
 def test_a_volume_withdrawn_by_a_call_that_failed_is_served_again_without_another_call(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
+    bench: QsdDriverFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (volume,) = bench.make_group(1)
-    (snapshot,) = take(bench.driver, [volume], "c")
-    write(bench.driver, volume, 1)
+    (snapshot,) = take_cgsnapshot(bench.driver, [volume], "c")
+    write_block(bench.driver, volume, 1)
     told = BlockJobs.send_job_command
 
     def lose(jobs: BlockJobs, command: str, job: str) -> None:
@@ -219,7 +219,7 @@ def test_a_volume_withdrawn_by_a_call_that_failed_is_served_again_without_anothe
     deadline = time.monotonic() + 30
     while True:
         try:
-            assert read(bench.driver, volume) == b"\1" * BLOCK
+            assert read_block(bench.driver, volume) == b"\1" * BLOCK
             break
         except NbdError:
             assert time.monotonic() < deadline
@@ -228,9 +228,9 @@ def test_a_volume_withdrawn_by_a_call_that_failed_is_served_again_without_anothe
     assert len(bench.files("g")) == 1
 
 
-def test_one_missing_layer_takes_only_its_own_volume_down(bench: Bench) -> None:
+def test_one_missing_layer_takes_only_its_own_volume_down(bench: QsdDriverFixture) -> None:
     broken, sound = bench.make_group(2)
-    write(bench.driver, sound, 1)
+    write_block(bench.driver, sound, 1)
     bench.driver.stop()
     bench.kill_daemon("g")
     layer = bench.manifest("g").volumes[broken.id].leaf
@@ -238,12 +238,12 @@ def test_one_missing_layer_takes_only_its_own_volume_down(bench: Bench) -> None:
     driver = bench.start()
     (problem,) = driver.inventory().problems
     assert broken.id in problem
-    assert read(driver, sound) == b"\1" * BLOCK
+    assert read_block(driver, sound) == b"\1" * BLOCK
     driver.delete_volume(broken)
     assert driver.inventory().volumes == {sound.id}
 
 
-def test_what_a_crash_leaves_of_making_a_home_is_cleared(bench: Bench) -> None:
+def test_what_a_crash_leaves_of_making_a_home_is_cleared(bench: QsdDriverFixture) -> None:
     bench.driver.stop()
     half = bench.state_dir / "homes" / "half"
     half.mkdir()

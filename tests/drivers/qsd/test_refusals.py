@@ -10,14 +10,14 @@ from cgflow.drivers.contract import VolumeSpec
 from cgflow.drivers.qsd.driver import QsdDriver, make
 from cgflow.drivers.qsd.home import manifest_file
 from cgflow.errors import BusyDriverError, ConfigError, FinalDriverError
-from tests.support.qsd import (
+from tests.support.qsd_fixture import (
     BLOCK,
-    Bench,
+    QsdDriverFixture,
     read_snapshot,
     require_qsd,
-    snapshots_of,
-    take,
-    write,
+    snapshot_specs,
+    take_cgsnapshot,
+    write_block,
 )
 
 pytestmark = pytest.mark.real
@@ -40,7 +40,7 @@ def damage(path: Path, how: str) -> None:
 
 def test_a_driver_that_was_not_started_refuses_every_call_s121(tmp_path: Path) -> None:
     driver, volume = QsdDriver(tmp_path), VolumeSpec("v", 1, "g")
-    copies = snapshots_of([volume], "c")
+    copies = snapshot_specs([volume], "c")
     for call in (
         lambda: driver.create_group("g"),
         lambda: driver.delete_group("g"),
@@ -59,7 +59,9 @@ def test_a_driver_that_was_not_started_refuses_every_call_s121(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("how", ["cut short", "altered", "newer", "foreign", "gone"])
-def test_a_manifest_that_is_not_understood_is_reported_and_never_touched(bench: Bench, how: str) -> None:
+def test_a_manifest_that_is_not_understood_is_reported_and_never_touched(
+    bench: QsdDriverFixture, how: str
+) -> None:
     (volume,) = bench.make_group(1, "broken")
     (sound,) = bench.make_group(1, "sound")
     bench.driver.stop()
@@ -76,16 +78,16 @@ def test_a_manifest_that_is_not_understood_is_reported_and_never_touched(bench: 
         lambda: driver.create_volume(VolumeSpec("x", 1, "broken")),
         lambda: driver.delete_volume(volume),
         lambda: driver.connection(volume),
-        lambda: driver.prepare(snapshots_of([volume], "c")[0]),
+        lambda: driver.prepare(snapshot_specs([volume], "c")[0]),
     ):
         with pytest.raises(FinalDriverError, match="broken"):
             refused()
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == left
-    write(driver, sound, 1)
-    assert read_snapshot(driver, take(driver, [sound], "c")[0]) == b"\1" * BLOCK
+    write_block(driver, sound, 1)
+    assert read_snapshot(driver, take_cgsnapshot(driver, [sound], "c")[0]) == b"\1" * BLOCK
 
 
-def test_a_directory_of_others_is_refused(bench: Bench) -> None:
+def test_a_directory_of_others_is_refused(bench: QsdDriverFixture) -> None:
     other = bench.root / "other"
     other.mkdir()
     (other / "thesis.txt").write_text("mine")
@@ -98,17 +100,17 @@ def test_a_directory_of_others_is_refused(bench: Bench) -> None:
         QsdDriver(other).start()
 
 
-def test_a_directory_serves_one_process_at_a_time(bench: Bench) -> None:
+def test_a_directory_serves_one_process_at_a_time(bench: QsdDriverFixture) -> None:
     with pytest.raises(ConfigError, match="another process"):
         QsdDriver(bench.state_dir).start()
 
 
-def test_a_missing_program_is_named_with_its_package(bench: Bench) -> None:
+def test_a_missing_program_is_named_with_its_package(bench: QsdDriverFixture) -> None:
     with pytest.raises(ConfigError, match="apt-get install qemu-system-common"):
         QsdDriver(bench.root / "x", program="qemu-storage-daemon-of-tomorrow").start()
 
 
-def test_a_program_that_does_not_come_up_is_quoted(bench: Bench) -> None:
+def test_a_program_that_does_not_come_up_is_quoted(bench: QsdDriverFixture) -> None:
     program = bench.root / "broken-daemon"
     program.write_text("#!/bin/sh\necho no such machine >&2\nexit 1\n")
     program.chmod(0o755)
@@ -119,21 +121,21 @@ def test_a_program_that_does_not_come_up_is_quoted(bench: Bench) -> None:
     driver.stop()
 
 
-def test_a_state_directory_too_deep_for_sockets_is_refused(bench: Bench) -> None:
+def test_a_state_directory_too_deep_for_sockets_is_refused(bench: QsdDriverFixture) -> None:
     deep = bench.root / ("d" * 90)
     with pytest.raises(ConfigError, match="bytes shorter"):
         QsdDriver(deep).start()
     assert not deep.exists()
 
 
-def test_a_driver_that_is_not_started_refuses(bench: Bench) -> None:
+def test_a_driver_that_is_not_started_refuses(bench: QsdDriverFixture) -> None:
     bench.driver.stop()
     for refused in (bench.driver.inventory, bench.driver.report, lambda: bench.driver.create_group("x")):
         with pytest.raises(FinalDriverError, match="not been started"):
             refused()
 
 
-def test_the_name_of_the_backend_is_that_of_its_folder_and_its_pool(bench: Bench) -> None:
+def test_the_name_of_the_backend_is_that_of_its_folder_and_its_pool(bench: QsdDriverFixture) -> None:
     driver = make("fast", bench.root / "o")
     driver.start()
     assert driver.report().capabilities["volume_backend_name"] == "fast"
@@ -145,14 +147,14 @@ def test_a_full_disk_is_a_final_error_and_deleting_still_works() -> None:
     require_qsd()
     if os.geteuid() != 0:
         pytest.skip("mounting a small file system needs root")
-    bench = Bench()
+    bench = QsdDriverFixture()
     bench.state_dir.mkdir()
     options = "size=4m,mode=0700"
     subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(bench.state_dir)], check=True)
     try:
         driver = bench.start()
         volumes = bench.make_group(2)
-        snapshots = take(driver, volumes, "c")
+        snapshots = take_cgsnapshot(driver, volumes, "c")
         files = bench.files("g")
         filler = bench.state_dir / "filler"
         with filler.open("wb", buffering=0) as stream, pytest.raises(OSError):
@@ -162,7 +164,7 @@ def test_a_full_disk_is_a_final_error_and_deleting_still_works() -> None:
             lambda: driver.create_group("h"),
             lambda: driver.create_volume(VolumeSpec("x", 1, "g")),
             lambda: driver.create_volume(VolumeSpec("lone", 1)),
-            lambda: driver.prepare(snapshots_of(volumes, "d")[0]),
+            lambda: driver.prepare(snapshot_specs(volumes, "d")[0]),
         ):
             with pytest.raises(FinalDriverError, match="full"):
                 refused()
@@ -183,13 +185,15 @@ def test_a_full_disk_is_a_final_error_and_deleting_still_works() -> None:
         bench.clean()
 
 
-def test_a_volume_that_has_lost_a_layer_is_not_cut_although_its_daemon_still_reads_it(bench: Bench) -> None:
+def test_a_volume_that_has_lost_a_layer_is_not_cut_although_its_daemon_still_reads_it(
+    bench: QsdDriverFixture,
+) -> None:
     volumes = bench.make_group(2)
-    write(bench.driver, volumes[0], 7)
-    take(bench.driver, volumes, "c1")
+    write_block(bench.driver, volumes[0], 7)
+    take_cgsnapshot(bench.driver, volumes, "c1")
     lost = bench.state_dir / "homes" / "g" / f"L{bench.manifest('g').volumes['v0'].chain[0]}.qcow2"
     lost.unlink()
-    snapshots = snapshots_of(volumes, "c2")
+    snapshots = snapshot_specs(volumes, "c2")
     for snapshot in snapshots:
         bench.driver.prepare(snapshot)
     with pytest.raises(FinalDriverError, match=f"{lost.name} is gone, and volume v0 .* nothing was cut"):

@@ -17,8 +17,16 @@ from cgflow.drivers.qsd.qemu.nbd_endpoint import TcpEndpoint
 from cgflow.errors import BusyDriverError, ConfigError, FinalDriverError
 from tests.support.certificates import authority
 from tests.support.nbd_client import NbdClient, NbdError
-from tests.support.parts import require, require_disks, until
-from tests.support.qsd import BLOCK, Bench, read, read_snapshot, require_qsd, take, write
+from tests.support.qsd_fixture import (
+    BLOCK,
+    QsdDriverFixture,
+    read_block,
+    read_snapshot,
+    require_qsd,
+    take_cgsnapshot,
+    write_block,
+)
+from tests.support.requirements import poll_until, require, require_disks
 
 pytestmark = pytest.mark.real
 
@@ -59,22 +67,22 @@ def ports() -> range:
     return free_ports(3)
 
 
-def started(tcp: TcpEndpoint | None) -> Bench:
+def started(tcp: TcpEndpoint | None) -> QsdDriverFixture:
     require_qsd()
-    bench = Bench(tcp=tcp)
+    bench = QsdDriverFixture(tcp=tcp)
     bench.start()
     return bench
 
 
 @pytest.fixture
-def plain(ports: range) -> Iterator[Bench]:
+def plain(ports: range) -> Iterator[QsdDriverFixture]:
     bench = started(TcpEndpoint(LOOPBACK, LOOPBACK, ports, None))
     yield bench
     bench.clean()
 
 
 @pytest.fixture
-def secure(ports: range, ca: Path) -> Iterator[Bench]:
+def secure(ports: range, ca: Path) -> Iterator[QsdDriverFixture]:
     bench = started(TcpEndpoint(LOOPBACK, "localhost", ports, ca))
     yield bench
     bench.clean()
@@ -86,18 +94,18 @@ def nbdinfo(uri: object, *more: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_volumes_and_copies_are_served_on_a_port_of_their_home(plain: Bench, ports: range) -> None:
+def test_volumes_and_copies_are_served_on_a_port_of_their_home(plain: QsdDriverFixture, ports: range) -> None:
     (volume,) = plain.make_group(1)
     lone = VolumeSpec("lone", 1)
     plain.driver.create_volume(lone)
     data = plain.driver.connection(volume).data
     assert (data["uri"], data["tls"]) == (f"nbd://127.0.0.1:{ports[0]}/v0", False)
     assert plain.driver.connection(lone).data["port"] == ports[1]
-    write(plain.driver, volume, 1)
-    (copy,) = take(plain.driver, [volume], "c")
-    write(plain.driver, volume, 2)
+    write_block(plain.driver, volume, 1)
+    (copy,) = take_cgsnapshot(plain.driver, [volume], "c")
+    write_block(plain.driver, volume, 2)
     assert read_snapshot(plain.driver, copy) == b"\1" * BLOCK
-    assert read(plain.driver, volume) == b"\2" * BLOCK
+    assert read_block(plain.driver, volume) == b"\2" * BLOCK
     plain.driver.delete_volume(lone)
     plain.driver.create_group("h")
     plain.driver.create_volume(VolumeSpec("w", 1, "h"))
@@ -115,48 +123,48 @@ def test_an_address_of_the_newer_protocol_is_served(ports: range) -> None:
     try:
         (volume,) = bench.make_group(1)
         assert bench.driver.connection(volume).data["uri"] == f"nbd://[::1]:{ports[0]}/v0"
-        write(bench.driver, volume, 1)
-        assert read(bench.driver, volume) == b"\1" * BLOCK
+        write_block(bench.driver, volume, 1)
+        assert read_block(bench.driver, volume) == b"\1" * BLOCK
     finally:
         bench.clean()
 
 
-def test_the_port_stays_whatever_restarts(plain: Bench) -> None:
+def test_the_port_stays_whatever_restarts(plain: QsdDriverFixture) -> None:
     (volume,) = plain.make_group(1)
-    write(plain.driver, volume, 1)
+    write_block(plain.driver, volume, 1)
     told = plain.driver.connection(volume)
     plain.start()
     assert plain.driver.connection(volume) == told
     first = plain.pid("g")
     with NbdClient.from_uri(str(told.data["uri"])) as client:
         os.kill(first, signal.SIGKILL)
-        until(lambda: plain.pid_recorded("g") not in (first, None), "another daemon")
+        poll_until(lambda: plain.pid_recorded("g") not in (first, None), "another daemon")
         assert not client.is_connected
     # The volume has that size already, so this call only waits until it is served again.
     plain.driver.extend_volume(volume, 1)
     assert plain.driver.connection(volume) == told
-    assert read(plain.driver, volume) == b"\1" * BLOCK
+    assert read_block(plain.driver, volume) == b"\1" * BLOCK
 
 
 def test_a_port_that_somebody_else_took_is_named_and_taken_again_when_it_is_free(
-    plain: Bench, ports: range
+    plain: QsdDriverFixture, ports: range
 ) -> None:
     (volume,) = plain.make_group(1)
     plain.driver.stop()
     plain.kill_daemon("g")
     # The kernel releases a dead process's port a moment later, if the process had it in an io_uring.
-    with until(lambda: taken(ports[0]), f"port {ports[0]} is free"):
+    with poll_until(lambda: taken(ports[0]), f"port {ports[0]} is free"):
         plain.start()
         with pytest.raises(BusyDriverError, match="Address already in use"):
             plain.driver.connection(volume)
         assert "Address already in use" in " ".join(plain.driver.inventory().problems)
         plain.driver.create_group("h")
         plain.driver.create_volume(VolumeSpec("w", 1, "h"))
-    write(plain.driver, volume, 1)
+    write_block(plain.driver, volume, 1)
     assert plain.driver.connection(volume).data["port"] == ports[0]
 
 
-def test_a_backend_without_a_free_port_makes_nothing(plain: Bench, ports: range) -> None:
+def test_a_backend_without_a_free_port_makes_nothing(plain: QsdDriverFixture, ports: range) -> None:
     for number in range(len(ports)):
         plain.driver.create_group(f"g{number}")
     with pytest.raises(FinalDriverError, match="extend the range"):
@@ -168,7 +176,7 @@ def test_a_backend_without_a_free_port_makes_nothing(plain: Bench, ports: range)
 
 
 def test_tls_lets_those_in_who_show_a_certificate_and_nobody_else(
-    secure: Bench, ca: Path, strangers: Path, tmp_path: Path
+    secure: QsdDriverFixture, ca: Path, strangers: Path, tmp_path: Path
 ) -> None:
     (volume,) = secure.make_group(1)
     data = secure.driver.connection(volume).data
@@ -197,7 +205,7 @@ def test_tls_lets_those_in_who_show_a_certificate_and_nobody_else(
         assert refused.returncode != 0, f"{shown} was let in"
 
 
-def test_copies_clones_and_files_work_over_tls(secure: Bench, ca: Path) -> None:
+def test_copies_clones_and_files_work_over_tls(secure: QsdDriverFixture, ca: Path) -> None:
     (volume,) = secure.make_group(1)
 
     def command(address: Connection, program: str) -> None:
@@ -209,7 +217,7 @@ def test_copies_clones_and_files_work_over_tls(secure: Bench, ca: Path) -> None:
         assert "failed" not in done.stdout, done.stdout
 
     command(secure.driver.connection(volume), f"write -P 1 0 {BLOCK}")
-    (copy,) = take(secure.driver, [volume], "c")
+    (copy,) = take_cgsnapshot(secure.driver, [volume], "c")
     command(secure.driver.connection(volume), f"write -P 2 0 {BLOCK}")
     command(secure.driver.export_snapshot(copy), f"read -P 1 0 {BLOCK}")
     clone = VolumeSpec("clone", 1)
@@ -225,17 +233,17 @@ def test_an_address_that_is_set_anew_takes_another_daemon_and_keeps_the_data(por
     bench = started(None)
     try:
         (volume,) = bench.make_group(1)
-        (copy,) = take(bench.driver, [volume], "c")
+        (copy,) = take_cgsnapshot(bench.driver, [volume], "c")
         bench.driver.export_snapshot(copy)
         for number, tcp in enumerate((TcpEndpoint(LOOPBACK, LOOPBACK, ports, None), None, None)):
-            write(bench.driver, volume, number + 1)
+            write_block(bench.driver, volume, number + 1)
             before = bench.pid("g")
             bench.options["tcp"] = tcp
             bench.start()
             scheme = "nbd+unix" if tcp is None else "nbd"
             assert str(bench.driver.connection(volume).data["uri"]).startswith(f"{scheme}://")
             assert (bench.pid("g") == before) == (number == 2), "a daemon that serves as asked is kept"
-            assert read(bench.driver, volume) == bytes([number + 1]) * BLOCK
+            assert read_block(bench.driver, volume) == bytes([number + 1]) * BLOCK
             assert read_snapshot(bench.driver, copy) == bytes(BLOCK)
             bench.driver.export_snapshot(copy)
             assert bench.driver.inventory().problems == ()

@@ -3,7 +3,7 @@
 import pytest
 
 from cgflow.drivers.conformance import Harness, SharedDriverConformance
-from tests.support.on_ceph import Ceph, OnCeph
+from tests.support.ceph_harness import Ceph, CephHarness
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
 
@@ -14,4 +14,4 @@ class TestRbd(SharedDriverConformance):
         self.ceph = ceph
 
     def make(self) -> Harness:
-        return OnCeph(self.ceph)
+        return CephHarness(self.ceph)

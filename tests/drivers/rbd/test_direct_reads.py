@@ -10,8 +10,8 @@ import pytest
 import cgflow.drivers.rbd
 from cgflow.drivers.conformance.scenario import Scenario
 from cgflow.drivers.rbd import names
-from tests.support.ceph import POOL, PYTHON, USER
-from tests.support.on_ceph import Ceph, OnCeph
+from tests.support.ceph_cluster import POOL, PYTHON, USER
+from tests.support.ceph_harness import Ceph, CephHarness
 
 pytestmark = pytest.mark.real
 
@@ -34,13 +34,13 @@ print(json.dumps(told))
 
 
 @pytest.fixture
-def bench(ceph: Ceph) -> Iterator[OnCeph]:
-    bench = OnCeph(ceph)
+def bench(ceph: Ceph) -> Iterator[CephHarness]:
+    bench = CephHarness(ceph)
     yield bench
     bench.close()
 
 
-def test_objects_tell_what_librbd_tells(bench: OnCeph) -> None:
+def test_objects_tell_what_librbd_tells(bench: CephHarness) -> None:
     scene = Scenario(bench)
     members = scene.new_members(3)
     bench.driver.create_group("empty")

@@ -14,8 +14,8 @@ import pytest
 from cgflow.drivers.conformance.scenario import Scenario, new_snapshot_specs
 from cgflow.drivers.contract import JSON, SnapshotSpec, VolumeSpec
 from cgflow.errors import AmbiguousDriverError, FinalDriverError
-from tests.support.on_ceph import Ceph, OnCeph
-from tests.support.parts import until
+from tests.support.ceph_harness import Ceph, CephHarness
+from tests.support.requirements import poll_until
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
 
@@ -26,14 +26,14 @@ INCOMPLETE, COMPLETE = 0, 1
 
 
 @pytest.fixture
-def bench(ceph: Ceph) -> Iterator[OnCeph]:
-    bench = OnCeph(ceph)
+def bench(ceph: Ceph) -> Iterator[CephHarness]:
+    bench = CephHarness(ceph)
     yield bench
     bench.close()
 
 
 @pytest.fixture
-def scene(bench: OnCeph) -> Scenario:
+def scene(bench: CephHarness) -> Scenario:
     return Scenario(bench)
 
 
@@ -47,11 +47,11 @@ def prepared(scene: Scenario, count: int) -> tuple[list[VolumeSpec], list[Snapsh
     return members, copies
 
 
-def cut(bench: OnCeph, copies: list[SnapshotSpec]) -> JSON:
+def cut(bench: CephHarness, copies: list[SnapshotSpec]) -> JSON:
     return bench.driver.cut(copies[0].cgsnapshot_id, copies[0].group_id, copies)
 
 
-def dies_after(bench: OnCeph, number: int, calls: str) -> Callable[[], None]:
+def dies_after(bench: CephHarness, number: int, calls: str) -> Callable[[], None]:
     """Kill the bindings' process after so many matching calls; return the function that ends this."""
     session, left = bench.driver._session, number
     asked = session.call
@@ -75,19 +75,19 @@ def dies_after(bench: OnCeph, number: int, calls: str) -> Callable[[], None]:
     return end
 
 
-def without_lock(bench: OnCeph, image: str) -> None:
+def without_lock(bench: CephHarness, image: str) -> None:
     """Disable a feature and those that depend on it, as an operator may at any time."""
     bench.client.features(image=image, enable=False, names="fast-diff,object-map")
     bench.client.features(image=image, enable=False, names="exclusive-lock")
 
 
-def half_cut(bench: OnCeph, copies: list[SnapshotSpec]) -> None:
+def half_cut(bench: CephHarness, copies: list[SnapshotSpec]) -> None:
     """Kill the bindings' process in the middle of a cut, before any snapshot could get a number."""
     with ThreadPoolExecutor(1) as pool:
         bench.cluster.pause("mon")
         try:
             cutting = pool.submit(cut, bench, copies)
-            until(lambda: bench.client.group_snaps(), "the group snapshot begun")
+            poll_until(lambda: bench.client.group_snaps(), "the group snapshot begun")
             os.kill(bench.driver.child_pid or 0, signal.SIGKILL)
         finally:
             bench.cluster.resume("mon")
@@ -97,14 +97,14 @@ def half_cut(bench: OnCeph, copies: list[SnapshotSpec]) -> None:
 
 
 def test_osd_that_stops_in_a_cut_costs_a_timeout_and_leaves_nothing(ceph: Ceph) -> None:
-    bench = OnCeph(ceph, timeout_s=TIMEOUT_S)
+    bench = CephHarness(ceph, timeout_s=TIMEOUT_S)
     try:
         _stop_the_osd_in_a_cut(bench, Scenario(bench))
     finally:
         bench.close()
 
 
-def _stop_the_osd_in_a_cut(bench: OnCeph, scene: Scenario) -> None:
+def _stop_the_osd_in_a_cut(bench: CephHarness, scene: Scenario) -> None:
     before = bench.client.contents()
     members, copies = prepared(scene, 3)
     made = bench.client.contents()
@@ -112,7 +112,7 @@ def _stop_the_osd_in_a_cut(bench: OnCeph, scene: Scenario) -> None:
         bench.cluster.pause("mon")
         try:
             cutting = pool.submit(cut, bench, copies)
-            until(lambda: bench.client.group_snaps(), "the group snapshot begun")
+            poll_until(lambda: bench.client.group_snaps(), "the group snapshot begun")
             bench.cluster.pause("osd")
         finally:
             bench.cluster.resume("mon")
@@ -137,7 +137,9 @@ def _stop_the_osd_in_a_cut(bench: OnCeph, scene: Scenario) -> None:
     assert bench.client.contents() == before
 
 
-def test_incomplete_group_snapshot_is_removed_and_the_cut_made_again(bench: OnCeph, scene: Scenario) -> None:
+def test_incomplete_group_snapshot_is_removed_and_the_cut_made_again(
+    bench: CephHarness, scene: Scenario
+) -> None:
     members, copies = prepared(scene, 2)
     half_cut(bench, copies)
     for volume in members:
@@ -148,7 +150,7 @@ def test_incomplete_group_snapshot_is_removed_and_the_cut_made_again(bench: OnCe
         scene.expect_snapshot(copy, "B", "a cut that was made again is one instant of its own", 0)
 
 
-def test_incomplete_group_snapshot_goes_with_its_copies(bench: OnCeph, scene: Scenario) -> None:
+def test_incomplete_group_snapshot_goes_with_its_copies(bench: CephHarness, scene: Scenario) -> None:
     _, copies = prepared(scene, 2)
     before = bench.client.contents()
     half_cut(bench, copies)
@@ -158,7 +160,7 @@ def test_incomplete_group_snapshot_goes_with_its_copies(bench: OnCeph, scene: Sc
     assert bench.client.group_snaps() == {}
 
 
-def test_cut_whose_answer_was_lost_is_found_and_not_repeated(bench: OnCeph, scene: Scenario) -> None:
+def test_cut_whose_answer_was_lost_is_found_and_not_repeated(bench: CephHarness, scene: Scenario) -> None:
     members, copies = prepared(scene, 2)
     dies_after(bench, 1, "group_snap_create$")
     with pytest.raises(AmbiguousDriverError):
@@ -172,7 +174,7 @@ def test_cut_whose_answer_was_lost_is_found_and_not_repeated(bench: OnCeph, scen
         scene.expect_snapshot(copy, "A", "a cut that has happened is not repeated", 0)
 
 
-def test_image_without_exclusive_lock_is_refused(bench: OnCeph, scene: Scenario) -> None:
+def test_image_without_exclusive_lock_is_refused(bench: CephHarness, scene: Scenario) -> None:
     members = scene.new_members(2)
     image = f"volume-{members[1].id}"
     copies = new_snapshot_specs(members)
@@ -183,7 +185,7 @@ def test_image_without_exclusive_lock_is_refused(bench: OnCeph, scene: Scenario)
     assert any(image in words for words in bench.driver.inventory().problems)
 
 
-def test_image_that_lost_exclusive_lock_is_refused_at_the_cut(bench: OnCeph, scene: Scenario) -> None:
+def test_image_that_lost_exclusive_lock_is_refused_at_the_cut(bench: CephHarness, scene: Scenario) -> None:
     members, copies = prepared(scene, 2)
     image = f"volume-{members[1].id}"
     scene.harness.disconnect(members[1])
@@ -198,7 +200,7 @@ def test_image_that_lost_exclusive_lock_is_refused_at_the_cut(bench: OnCeph, sce
     scene.cut(copies, "cut once the feature is there again")
 
 
-def test_plain_snapshot_needs_exclusive_lock_too(bench: OnCeph, scene: Scenario) -> None:
+def test_plain_snapshot_needs_exclusive_lock_too(bench: CephHarness, scene: Scenario) -> None:
     volume = scene.new_volume()
     copy = SnapshotSpec("plain", volume.id, "plain", None)
     scene.prepare(copy)
@@ -208,7 +210,7 @@ def test_plain_snapshot_needs_exclusive_lock_too(bench: OnCeph, scene: Scenario)
 
 
 def test_process_killed_after_each_call_costs_an_answer_and_nothing_else(
-    bench: OnCeph, scene: Scenario
+    bench: CephHarness, scene: Scenario
 ) -> None:
     """Each operation is repeated until no call of it kills its process."""
     driver, kills = bench.driver, 0
@@ -249,7 +251,7 @@ def test_process_killed_after_each_call_costs_an_answer_and_nothing_else(
 EFFECTS = "keys_write|image_[cr]|snap_[cr]|group_(create|remove|add|snap)|exports"
 
 
-def until_it_lives(bench: OnCeph, step: Callable[[], object]) -> int:
+def until_it_lives(bench: CephHarness, step: Callable[[], object]) -> int:
     """Make a call, killed after its first effect, then after its second, …; return the number of kills."""
     number = 0
     while True:

@@ -16,30 +16,30 @@ from cgflow.drivers.rbd import names
 from cgflow.drivers.rbd.driver import RbdDriver
 from cgflow.errors import AmbiguousDriverError, BusyDriverError, ConfigError, FinalDriverError, SessionFenced
 from cgflow.status import FlowState
+from tests.support.ceph_harness import Ceph, CephHarness
 from tests.support.nbd_client import NbdClient, NbdError
-from tests.support.on_ceph import Ceph, OnCeph
 from tests.support.world import world
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
 
 
 @pytest.fixture
-def bench(ceph: Ceph) -> Iterator[OnCeph]:
-    bench = OnCeph(ceph)
+def bench(ceph: Ceph) -> Iterator[CephHarness]:
+    bench = CephHarness(ceph)
     yield bench
     bench.close()
 
 
 @pytest.fixture
-def scene(bench: OnCeph) -> Scenario:
+def scene(bench: CephHarness) -> Scenario:
     return Scenario(bench)
 
 
-def refused_addresses(bench: OnCeph) -> str:
+def refused_addresses(bench: CephHarness) -> str:
     return bench.cluster.run("ceph", "osd", "blocklist", "ls")
 
 
-def test_volume_with_a_client_is_busy_and_says_who_it_is(bench: OnCeph, scene: Scenario) -> None:
+def test_volume_with_a_client_is_busy_and_says_who_it_is(bench: CephHarness, scene: Scenario) -> None:
     volume = scene.new_volume()
     scene.write(volume, "A", 0)
     with pytest.raises(BusyDriverError, match="is in use by 127.0.0.1:0/"):
@@ -47,7 +47,9 @@ def test_volume_with_a_client_is_busy_and_says_who_it_is(bench: OnCeph, scene: S
     scene.expect_volume(volume, "A", "a volume that could not be deleted", 0)
 
 
-def test_reader_is_turned_out_by_another_process_and_never_writes(bench: OnCeph, scene: Scenario) -> None:
+def test_reader_is_turned_out_by_another_process_and_never_writes(
+    bench: CephHarness, scene: Scenario
+) -> None:
     volume = scene.new_volume(scene.new_group())
     scene.write(volume, "A", 0)
     (copy,) = scene.take_cgsnapshot([volume])
@@ -65,7 +67,7 @@ def test_reader_is_turned_out_by_another_process_and_never_writes(bench: OnCeph,
 
 @pytest.mark.parametrize("is_replaced", [True, False])
 def test_nothing_is_cut_or_put_back_of_an_image_that_lost_data(
-    bench: OnCeph, scene: Scenario, is_replaced: bool
+    bench: CephHarness, scene: Scenario, is_replaced: bool
 ) -> None:
     volume, other = scene.new_members(2)
     copies = scene.take_cgsnapshot([volume, other])
@@ -95,7 +97,7 @@ def test_nothing_is_cut_or_put_back_of_an_image_that_lost_data(
     assert bench.driver.inventory().problems == ()
 
 
-def test_next_process_of_a_session_is_fenced_like_the_first(bench: OnCeph, scene: Scenario) -> None:
+def test_next_process_of_a_session_is_fenced_like_the_first(bench: CephHarness, scene: Scenario) -> None:
     stale = bench.another()
     session = str(uuid4())
     stale.open_session(session)
@@ -119,7 +121,7 @@ def address_of(driver: RbdDriver) -> str:
     return str(driver._session.facts["address"])
 
 
-def test_client_that_the_storage_shut_out_without_a_fence_goes_on_as_another(bench: OnCeph) -> None:
+def test_client_that_the_storage_shut_out_without_a_fence_goes_on_as_another(bench: CephHarness) -> None:
     bench.cluster.run("ceph", "osd", "blocklist", "add", address_of(bench.driver))
     with pytest.raises(AmbiguousDriverError, match="shut this client out"):
         bench.driver.create_group("g")
@@ -127,7 +129,7 @@ def test_client_that_the_storage_shut_out_without_a_fence_goes_on_as_another(ben
     assert bench.driver.inventory().groups == {"g"}
 
 
-def test_copies_of_a_moved_volume_outlive_its_group(bench: OnCeph, scene: Scenario) -> None:
+def test_copies_of_a_moved_volume_outlive_its_group(bench: CephHarness, scene: Scenario) -> None:
     members = scene.new_members(2)
     for volume in members:
         scene.write(volume, "A", 0)
@@ -148,7 +150,7 @@ def test_copies_of_a_moved_volume_outlive_its_group(bench: OnCeph, scene: Scenar
     assert bench.client.contents() == []
 
 
-def test_what_others_did_to_the_pool_is_told(bench: OnCeph, scene: Scenario) -> None:
+def test_what_others_did_to_the_pool_is_told(bench: CephHarness, scene: Scenario) -> None:
     lost, odd = scene.new_volume(), scene.new_volume()
     (copy,) = scene.take_cgsnapshot([odd])
     run = bench.cluster.run
@@ -167,7 +169,7 @@ def test_what_others_did_to_the_pool_is_told(bench: OnCeph, scene: Scenario) -> 
         bench.driver.snapshot(copy)
 
 
-def test_snapshot_of_an_operator_is_not_removed_with_its_volume(bench: OnCeph, scene: Scenario) -> None:
+def test_snapshot_of_an_operator_is_not_removed_with_its_volume(bench: CephHarness, scene: Scenario) -> None:
     volume = scene.new_volume()
     bench.cluster.run("rbd", "snap", "create", f"volumes/volume-{volume.id}@mine")
     with pytest.raises(FinalDriverError, match="has a snapshot mine that cgflow did not take"):
@@ -186,14 +188,14 @@ def test_snapshot_of_an_operator_is_not_removed_with_its_volume(bench: OnCeph, s
     ],
 )
 def test_what_can_never_work_is_refused_at_the_start(
-    bench: OnCeph, option: str, value: str, words: str
+    bench: CephHarness, option: str, value: str, words: str
 ) -> None:
     bench.options[option] = value
     with pytest.raises(ConfigError, match=words):
         bench.another().open_session("s")
 
 
-def test_interpreter_without_bindings_is_told_what_it_lacks(bench: OnCeph, tmp_path: Path) -> None:
+def test_interpreter_without_bindings_is_told_what_it_lacks(bench: CephHarness, tmp_path: Path) -> None:
     python = tmp_path / "python"
     python.write_text("#!/bin/sh\necho \"ModuleNotFoundError: No module named 'rados'\" >&2\nexit 1\n")
     python.chmod(0o755)
@@ -203,7 +205,7 @@ def test_interpreter_without_bindings_is_told_what_it_lacks(bench: OnCeph, tmp_p
 
 
 def test_failed_member_rolls_a_cgsnapshot_back_through_the_whole_service(
-    bench: OnCeph, tmp_path: Path
+    bench: CephHarness, tmp_path: Path
 ) -> None:
     faults = FaultSchedule()
     with world(tmp_path, wrap_with_faults(bench.driver, faults)) as w:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 
-from tests.functional.caller import Caller, malformed, missing, refused
+from tests.functional.caller import Caller, check_bad_request, check_fault, check_not_found
 from tests.functional.microversions.scene import Scene, is_new, of, shows
 from tests.functional.volume_actions import act
 from tests.support.world import HOST
@@ -14,13 +14,13 @@ from tests.support.world import HOST
 def _(scene: Scene) -> None:
     image = {"image_name": "i", "protected": True, "visibility": "private"}
     answer = act(scene.at(1), scene.volume_id, "os-volume_upload_image", image)
-    assert "There is no image service" in refused(answer, 400, "badRequest")
+    assert "There is no image service" in check_fault(answer, 400, "badRequest")
 
 
 @of(2)
 def _(scene: Scene) -> None:
     assert scene.ids(2, "/volumes?bootable=true", "volumes") == set()
-    malformed(scene.at(2).get("/volumes?bootable=perhaps"), "bootable")
+    check_bad_request(scene.at(2).get("/volumes?bootable=perhaps"), "bootable")
 
 
 @of(3)
@@ -60,8 +60,10 @@ def _(scene: Scene) -> None:
 @of(7)
 def _(scene: Scene) -> None:
     assert is_new(scene, 7, "/clusters").json == is_new(scene, 7, "/clusters/detail?is_up=true").json
-    assert "Cluster c could not be found" in missing(is_new(scene, 7, "/clusters/c?binary=cinder-volume"))
-    missing(is_new(scene, 7, "/clusters/disable", "PUT", {"name": "c", "binary": "cinder-volume"}))
+    assert "Cluster c could not be found" in check_not_found(
+        is_new(scene, 7, "/clusters/c?binary=cinder-volume")
+    )
+    check_not_found(is_new(scene, 7, "/clusters/disable", "PUT", {"name": "c", "binary": "cinder-volume"}))
     services = [scene.at(minor).get("/os-services").json["services"][0] for minor in (6, 7)]
     assert ["cluster" in service for service in services] == [False, True]
 
@@ -72,11 +74,11 @@ def _(scene: Scene) -> None:
         for path in (f"/manageable_{noun}?host={HOST}", f"/manageable_{noun}/detail?host={HOST}"):
             assert is_new(scene, 8, path).json == {f"manageable-{noun}": []}
     wish = {"volume": {"host": HOST, "ref": {"source-name": "x"}}}
-    assert "cannot be managed" in refused(
+    assert "cannot be managed" in check_fault(
         is_new(scene, 8, "/manageable_volumes", "POST", wish), 400, "badRequest"
     )
     wish = {"snapshot": {"volume_id": scene.volume_id, "ref": {"source-name": "x"}}}
-    assert "cannot be managed" in refused(
+    assert "cannot be managed" in check_fault(
         is_new(scene, 8, "/manageable_snapshots", "POST", wish), 400, "badRequest"
     )
 
@@ -84,7 +86,7 @@ def _(scene: Scene) -> None:
 @of(9)
 def _(scene: Scene) -> None:
     answer = is_new(scene, 9, "/backups/b", "PUT", {"backup": {"name": "n"}})
-    assert missing(answer) == "Backup b could not be found."
+    assert check_not_found(answer) == "Backup b could not be found."
 
 
 @of(10)
@@ -134,14 +136,14 @@ def _(scene: Scene) -> None:
 @of(16)
 def _(scene: Scene) -> None:
     answer = act(scene.at(16), scene.volume_id, "os-migrate_volume", {"cluster": "c"})
-    assert "Migration between backends is not supported" in refused(answer, 400, "badRequest")
+    assert "Migration between backends is not supported" in check_fault(answer, 400, "badRequest")
 
 
 @of(17)
 def _(scene: Scene) -> None:
     for noun in ("volumes", "snapshots"):
-        malformed(scene.at(17).get(f"/manageable_{noun}?cluster=c"), "cluster")
-        malformed(scene.at(16).get(f"/manageable_{noun}?cluster=c"), "host")
+        check_bad_request(scene.at(17).get(f"/manageable_{noun}?cluster=c"), "cluster")
+        check_bad_request(scene.at(16).get(f"/manageable_{noun}?cluster=c"), "host")
 
 
 @of(18)
@@ -162,7 +164,7 @@ def _(scene: Scene) -> None:
     path = f"/groups/{scene.group_id}/action"
     for status in ("error", "available"):
         reset = {"reset_status": {"status": status}}
-        assert "3.20" in missing(scene.at(19).post(path, reset))
+        assert "3.20" in check_not_found(scene.at(19).post(path, reset))
         assert scene.at(20).post(path, reset).status_code == 202
 
 
@@ -184,10 +186,10 @@ def _(scene: Scene) -> None:
     volume_id = scene.fresh()
     assert act(scene.caller, volume_id, "os-reset_status", {"status": "error"}).status_code == 202
     path = f"/volumes/{volume_id}?force=true"
-    refused(scene.caller.as_member().at(23).delete(path), 403, "forbidden")
+    check_fault(scene.caller.as_member().at(23).delete(path), 403, "forbidden")
     scene.caller.done(scene.at(23).delete(path))
-    malformed(scene.at(23).delete(f"/volumes/{volume_id}?force=perhaps"), "force")
-    missing(scene.at(22).delete(f"/volumes/{volume_id}?force=perhaps"))
+    check_bad_request(scene.at(23).delete(f"/volumes/{volume_id}?force=perhaps"), "force")
+    check_not_found(scene.at(22).delete(f"/volumes/{volume_id}?force=perhaps"))
 
 
 @of(24)
@@ -206,9 +208,9 @@ def _(scene: Scene) -> None:
 @of(26)
 def _(scene: Scene) -> None:
     answer = is_new(scene, 26, "/os-services/failover", "PUT", {"host": HOST, "cluster": None})
-    assert "no backend replicates" in refused(answer, 400, "badRequest")
+    assert "no backend replicates" in check_fault(answer, 400, "badRequest")
     answer = scene.at(26).put("/os-services/failover_host", {"host": HOST})
-    assert "no backend replicates" in refused(answer, 400, "badRequest")
+    assert "no backend replicates" in check_fault(answer, 400, "badRequest")
     assert scene.at(26).get("/clusters?frozen=true&replication_status=enabled").json == {"clusters": []}
 
 
@@ -314,10 +316,12 @@ def _(scene: Scene) -> None:
 def _(scene: Scene) -> None:
     path = f"/groups/{scene.group_id}/action"
     for action in ("enable_replication", "disable_replication", "list_replication_targets"):
-        assert "3.38" in missing(scene.at(37).post(path, {action: {}}))
-        assert "no backend replicates" in refused(scene.at(38).post(path, {action: {}}), 400, "badRequest")
+        assert "3.38" in check_not_found(scene.at(37).post(path, {action: {}}))
+        assert "no backend replicates" in check_fault(
+            scene.at(38).post(path, {action: {}}), 400, "badRequest"
+        )
     over = {"failover_replication": {"allow_attached_volume": False, "secondary_backend_id": "default"}}
-    assert "no backend replicates" in refused(scene.at(38).post(path, over), 400, "badRequest")
+    assert "no backend replicates" in check_fault(scene.at(38).post(path, over), 400, "badRequest")
 
 
 @of(39)
@@ -345,7 +349,7 @@ def _(scene: Scene) -> None:
     volume_id = scene.fresh()
     act(scene.caller, volume_id, "os-attach", {"instance_uuid": str(uuid.uuid4()), "mountpoint": "/dev/vdb"})
     larger = {"new_size": 2}
-    assert "in-use" in refused(act(scene.at(41), volume_id, "os-extend", larger), 400, "badRequest")
+    assert "in-use" in check_fault(act(scene.at(41), volume_id, "os-extend", larger), 400, "badRequest")
     scene.caller.done(act(scene.at(42), volume_id, "os-extend", larger))
     shown = scene.caller.get(f"/volumes/{volume_id}").json["volume"]
     assert (shown["status"], shown["size"]) == ("in-use", 2)
@@ -354,10 +358,10 @@ def _(scene: Scene) -> None:
 @of(43)
 def _(scene: Scene) -> None:
     wish = {"backup": {"volume_id": scene.volume_id, "metadata": {"k": "v"}}}
-    assert "cinder-backup could not be found" in refused(
+    assert "cinder-backup could not be found" in check_fault(
         scene.at(43).post("/backups", wish), 400, "badRequest"
     )
-    malformed(scene.at(42).post("/backups", wish), "metadata")
+    check_bad_request(scene.at(42).post("/backups", wish), "metadata")
 
 
 @of(44)
@@ -381,13 +385,13 @@ def _(scene: Scene) -> None:
 @of(46)
 def _(scene: Scene) -> None:
     answer = scene.at(46).post("/volumes", {"volume": {"size": 1, "imageRef": str(uuid.uuid4())}})
-    malformed(answer, "imageRef")
+    check_bad_request(answer, "imageRef")
 
 
 @of(47)
 def _(scene: Scene) -> None:
     answer = scene.at(47).post("/volumes", {"volume": {"size": 1, "backup_id": str(uuid.uuid4())}})
-    missing(answer)
+    check_not_found(answer)
 
 
 @of(48)
@@ -413,10 +417,10 @@ def _(scene: Scene) -> None:
 @of(51)
 def _(scene: Scene) -> None:
     wish = {"backup": {"volume_id": scene.volume_id, "availability_zone": "nova"}}
-    assert "cinder-backup could not be found" in refused(
+    assert "cinder-backup could not be found" in check_fault(
         scene.at(51).post("/backups", wish), 400, "badRequest"
     )
-    malformed(scene.at(50).post("/backups", wish), "availability_zone")
+    check_bad_request(scene.at(50).post("/backups", wish), "availability_zone")
 
 
 @of(52)
@@ -426,8 +430,10 @@ def _(scene: Scene) -> None:
     elsewhere = scene.caller.type(**{"RESKEY:availability_zones": "other"})
     for zone in (None, "nova"):
         wish = {"size": 1, "volume_type": elsewhere, "availability_zone": zone}
-        malformed(scene.at(52).post("/volumes", {"volume": wish}), "availability_zone")
-    malformed(act(scene.at(52), scene.volume_id, "os-retype", {"new_type": elsewhere}), "availability_zone")
+        check_bad_request(scene.at(52).post("/volumes", {"volume": wish}), "availability_zone")
+    check_bad_request(
+        act(scene.at(52), scene.volume_id, "os-retype", {"new_type": elsewhere}), "availability_zone"
+    )
     query = "/types?extra_specs={'RESKEY:availability_zones':'other'}"
     # Administrators can filter by this at every microversion, as in Cinder.
     for minor in (51, 52):
@@ -438,9 +444,9 @@ def _(scene: Scene) -> None:
 @of(53)
 def _(scene: Scene) -> None:
     wish = {"volume": {"size": 1, "status": "creating"}}
-    malformed(scene.at(53).post("/volumes", wish), "status")
+    check_bad_request(scene.at(53).post("/volumes", wish), "status")
     scene.caller.done(scene.at(52).post("/volumes", wish))
-    refused(scene.at(53).put(f"/volumes/{scene.volume_id}", {"volume": {}}), 400, "badRequest")
+    check_fault(scene.at(53).put(f"/volumes/{scene.volume_id}", {"volume": {}}), 400, "badRequest")
 
 
 @of(54)
@@ -448,7 +454,7 @@ def _(scene: Scene) -> None:
     wish = {"attachment": {"volume_uuid": scene.fresh(), "mode": "ro"}}
     attachment_id = scene.at(54).post("/attachments", wish).json["attachment"]["id"]
     assert scene.at(54).get(f"/attachments/{attachment_id}").json["attachment"]["attach_mode"] == "ro"
-    malformed(scene.at(53).post("/attachments", wish), "mode")
+    check_bad_request(scene.at(53).post("/attachments", wish), "mode")
 
 
 @of(55)
@@ -516,7 +522,7 @@ def _(scene: Scene) -> None:
     volume = scene.caller.get(f"/volumes/{scene.fresh()}").json["volume"]
     assert volume["volume_type"] == scene.kind
     assert is_new(scene, 62, path, "DELETE").status_code == 204
-    missing(scene.at(62).get(path))
+    check_not_found(scene.at(62).get(path))
 
 
 @of(63)
@@ -542,10 +548,10 @@ def _(scene: Scene) -> None:
     volume_id = scene.caller.volume()
     act(scene.caller, volume_id, "os-attach", {"host_name": "h", "mountpoint": "/dev/vdb"})
     wish = {"snapshot": {"volume_id": volume_id}}
-    refused(scene.at(65).post("/snapshots", wish), 400, "badRequest")
+    check_fault(scene.at(65).post("/snapshots", wish), 400, "badRequest")
     scene.caller.done(scene.at(66).post("/snapshots", wish))
     wish["snapshot"]["force"] = False
-    malformed(scene.at(66).post("/snapshots", wish), "force")
+    check_bad_request(scene.at(66).post("/snapshots", wish), "force")
     wish["snapshot"]["force"] = True
     for minor in (65, 66):
         scene.caller.done(scene.at(minor).post("/snapshots", wish))
@@ -563,10 +569,12 @@ def _(scene: Scene) -> None:
 @of(68)
 def _(scene: Scene) -> None:
     image = {"image_id": str(uuid.uuid4())}
-    missing(act(scene.at(67), scene.volume_id, "os-reimage", image))
-    message = refused(act(scene.at(68), scene.volume_id, "os-reimage", image), 400, "badRequest")
+    check_not_found(act(scene.at(67), scene.volume_id, "os-reimage", image))
+    message = check_fault(act(scene.at(68), scene.volume_id, "os-reimage", image), 400, "badRequest")
     assert "There is no image service" in message
-    malformed(act(scene.at(68), scene.volume_id, "os-reimage", {"image_id": "x"}), "os-reimage.image_id")
+    check_bad_request(
+        act(scene.at(68), scene.volume_id, "os-reimage", {"image_id": "x"}), "os-reimage.image_id"
+    )
 
 
 @of(69)
@@ -584,5 +592,5 @@ def _(scene: Scene) -> None:
 @of(71)
 def _(scene: Scene) -> None:
     answer = act(scene.at(71), scene.volume_id, "os-extend_volume_completion", {"error": False})
-    assert "No extension of it waits" in refused(answer, 400, "badRequest")
+    assert "No extension of it waits" in check_fault(answer, 400, "badRequest")
     assert scene.volume(71)["status"] == "available"

@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Flask
 
-from tests.functional.caller import Caller, missing
+from tests.functional.caller import Caller, check_not_found
 
 CHECKS: dict[int, Check] = {}
 """The check of each change, by minor version. Each fails where the change is missing."""
@@ -57,7 +57,7 @@ def of(minor: int) -> Callable[[Check], Check]:
 
 def is_new(scene: Scene, minor: int, path: str, method: str = "GET", body: Any = None) -> Any:
     """Check that the address does not exist one microversion earlier, and return the response at this one."""
-    assert "nothing at this address" in missing(scene.at(minor - 1).call(method, path, body))
+    assert "nothing at this address" in check_not_found(scene.at(minor - 1).call(method, path, body))
     return scene.at(minor).call(method, path, body)
 
 

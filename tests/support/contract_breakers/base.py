@@ -9,13 +9,13 @@ from cgflow.drivers.contract import SupportsFencing
 from cgflow.drivers.fault_injection.drill_file import CALLS
 from cgflow.drivers.memory.state import Content
 from cgflow.errors import SessionFenced
-from tests.support.file_backed_driver import Filed
+from tests.support.file_backed_driver import FileBackedDriver
 
 SOON = 10.0
 """Seconds within which an awaited condition must hold."""
 
 
-class Broken(Filed, SupportsFencing):
+class BrokenDriver(FileBackedDriver, SupportsFencing):
     """A driver with one fault; ``breaks`` maps the rules that it breaks to the expected messages.
 
     It supports fencing: its snapshots share the objects and their lock, as processes share a storage.
@@ -75,13 +75,13 @@ class Broken(Filed, SupportsFencing):
         return snapshot.id in self._state.snapshots and self.content_of(snapshot) is not None
 
 
-def _admitted(call: str) -> Callable[..., object]:
-    def admitted(self: Broken, *args: object) -> object:
+def _with_fence_check(call: str) -> Callable[..., object]:
+    def admitted(self: BrokenDriver, *args: object) -> object:
         self.admit()
-        return getattr(Filed, call)(self, *args)
+        return getattr(FileBackedDriver, call)(self, *args)
 
     return admitted
 
 
 for _call in CALLS - {"start", "stop", "open_session", "fence"}:
-    setattr(Broken, _call, _admitted(_call))
+    setattr(BrokenDriver, _call, _with_fence_check(_call))

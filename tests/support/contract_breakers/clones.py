@@ -3,10 +3,10 @@
 from dataclasses import replace
 
 from cgflow.drivers.memory.state import Content
-from tests.support.contract_breakers.base import Broken
+from tests.support.contract_breakers.base import BrokenDriver
 
 
-class ClonesTheVolume(Broken):
+class ClonesCurrentContentOfVolume(BrokenDriver):
     """Snapshots the volume's current content instead of the snapshot's."""
 
     breaks = {
@@ -21,7 +21,7 @@ class ClonesTheVolume(Broken):
         self._state.volumes[volume.id].content = self.frozen(source.volume_id)
 
 
-class ClonesOneLayer(Broken):
+class ClonesOneLayer(BrokenDriver):
     """Snapshots only what was written since the previous snapshot, as if reading one file of a chain."""
 
     breaks = {
@@ -34,7 +34,7 @@ class ClonesOneLayer(Broken):
         self._state.volumes[volume.id].content = Content({0: content.read(0, 4096)})
 
 
-class LinksClones(Broken):
+class LosesCloneContentWithSnapshot(BrokenDriver):
     breaks = {
         "test_clone_outlives_its_source": "a clone outlives the snapshot: the volume at byte 0 must read"
     }
@@ -48,21 +48,21 @@ class LinksClones(Broken):
         super().delete_snapshot(snapshot)
 
 
-class ClonesBesideTheSource(Broken):
+class ClonesIntoGroupOfSource(BrokenDriver):
     breaks = {"test_clone_into_another_group": "after clone_volume, inventory.* is not exact in its volumes"}
 
     def clone_volume(self, volume, source):
         super().clone_volume(replace(volume, group_id=source.group_id), source)
 
 
-class ClonesAtTheSizeOfTheSnapshot(Broken):
+class IgnoresRequestedSizeOfClone(BrokenDriver):
     breaks = {"test_clone_larger_than_the_snapshot": "a read must succeed; it raised FinalDriverError: bytes"}
 
     def clone_volume(self, volume, source):
         super().clone_volume(replace(volume, size_gib=1), source)
 
 
-class ClonesAnew(Broken):
+class RecreatesCloneOnRepeatedCall(BrokenDriver):
     breaks = {"test_clone_twice": "a second clone_volume leaves the volume as it is: the volume at byte 0"}
 
     def clone_volume(self, volume, source):
@@ -70,7 +70,7 @@ class ClonesAnew(Broken):
         super().clone_volume(volume, source)
 
 
-class KeepsClones(Broken):
+class NeverDeletesClones(BrokenDriver):
     breaks = {
         "test_clone_is_undone_by_delete_volume": "after delete_volume of a clone, inventory.* in its volumes:"
     }
@@ -88,7 +88,7 @@ class KeepsClones(Broken):
             super().delete_volume(volume)
 
 
-class UnexportsWhatItClones(Broken):
+class UnexportsSnapshotOnClone(BrokenDriver):
     breaks = {
         "test_clone_of_an_exported_snapshot": "after clone_volume, inventory.* in its exports: .* missing"
     }
@@ -98,7 +98,7 @@ class UnexportsWhatItClones(Broken):
         self.unexport_snapshot(source)
 
 
-class ClonesWhatFits(Broken):
+class EnlargesCloneThatIsTooSmall(BrokenDriver):
     breaks = {
         "test_invalid_clones_are_refused": "clone_volume of a larger snapshot must raise Final.*success"
     }

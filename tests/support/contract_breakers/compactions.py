@@ -2,10 +2,10 @@
 
 from cgflow.drivers.contract import VolumeSpec
 from cgflow.drivers.memory.state import Content
-from tests.support.contract_breakers.base import Broken
+from tests.support.contract_breakers.base import BrokenDriver
 
 
-class CompactsTheSnapshotsAway(Broken):
+class EmptiesSnapshotsOnCompaction(BrokenDriver):
     """Removes data that snapshots share with the volume."""
 
     breaks = {
@@ -21,7 +21,7 @@ class CompactsTheSnapshotsAway(Broken):
         return done
 
 
-class CompactsForEver(Broken):
+class AlwaysReportsCompactionDue(BrokenDriver):
     breaks = {
         "test_completed_compaction_leaves_nothing_due": "compactions_due must name nothing",
     }
@@ -35,7 +35,7 @@ class CompactsForEver(Broken):
         ]
 
 
-class NeedsWhatIsGone(Broken):
+class FailsToCompactAbsentVolume(BrokenDriver):
     breaks = {
         "test_compaction_of_unknown_volume_succeeds": "compact_volume of no volume must succeed; it raised"
     }

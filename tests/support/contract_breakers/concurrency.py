@@ -3,10 +3,10 @@
 import threading
 
 from cgflow.errors import BusyDriverError, FinalDriverError
-from tests.support.contract_breakers.base import SOON, Broken
+from tests.support.contract_breakers.base import SOON, BrokenDriver
 
 
-class PreparesOneAtATime(Broken):
+class RefusesConcurrentPrepare(BrokenDriver):
     breaks = {
         "test_members_are_prepared_concurrently": "prepare of 12 members at once must succeed; it raised"
     }
@@ -27,7 +27,7 @@ class PreparesOneAtATime(Broken):
             self.preparing.release()
 
 
-class LooksAndThenPrepares(Broken):
+class ChecksForSnapshotBeforeLocking(BrokenDriver):
     breaks = {"test_same_call_made_concurrently": "the same prepare at once must succeed; it raised"}
 
     def __init__(self):
@@ -45,7 +45,7 @@ class LooksAndThenPrepares(Broken):
             self._record_event("prepare", spec=vars(snapshot))
 
 
-class WorksOnOneGroup(Broken):
+class RefusesSecondGroup(BrokenDriver):
     breaks = {
         "test_groups_are_used_concurrently": "must succeed; it raised BusyDriverError: working on another"
     }
@@ -67,7 +67,7 @@ class WorksOnOneGroup(Broken):
         super().create_volume(volume)
 
 
-class LosesWritesMadeDuringARemoval(Broken):
+class LosesWritesDuringSnapshotDelete(BrokenDriver):
     breaks = {
         "test_clients_write_while_snapshots_are_deleted": "acknowledged while snapshots of the volume were"
     }

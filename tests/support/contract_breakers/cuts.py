@@ -7,10 +7,10 @@ from dataclasses import replace
 
 from cgflow.drivers.contract.cut_evidence import CutLevel
 from cgflow.errors import FinalDriverError
-from tests.support.contract_breakers.base import Broken
+from tests.support.contract_breakers.base import BrokenDriver
 
 
-class CutsMemberByMember(Broken):
+class CutsMemberByMember(BrokenDriver):
     breaks = {
         "test_cut_keeps_the_order_of_writes": "must be one instant .* order: .* writes are missing although"
     }
@@ -26,7 +26,7 @@ class CutsMemberByMember(Broken):
         return evidence
 
 
-class CutsAtPrepare(Broken):
+class CutsAtPrepare(BrokenDriver):
     breaks = {
         "test_write_after_prepare_is_in_the_cut": "the cut is the instant, not prepare: the snapshot at",
         "test_cut_keeps_the_order_of_writes": "lost: .* acknowledged before the call are not there",
@@ -50,7 +50,7 @@ class CutsAtPrepare(Broken):
         return evidence
 
 
-class CutsAtExport(Broken):
+class CutsAtExport(BrokenDriver):
     breaks = {
         "test_cut_freezes_content": "a snapshot holds what was written before the cut: the snapshot at byte",
         "test_cut_keeps_the_order_of_writes": "future: .* issued after the return are there",
@@ -68,7 +68,7 @@ class CutsAtExport(Broken):
         return connection
 
 
-class LeavesHalfOfARefusedCut(Broken):
+class KeepsPartOfRefusedCut(BrokenDriver):
     breaks = {
         "test_cut_with_unprepared_member_is_refused": "snapshot of a member of a refused cut must raise"
     }
@@ -83,7 +83,7 @@ class LeavesHalfOfARefusedCut(Broken):
             raise
 
 
-class SkipsUnpreparedMembers(Broken):
+class SkipsUnpreparedMembers(BrokenDriver):
     breaks = {
         "test_cut_with_unprepared_member_is_refused": "cut with a member that is not prepared must raise"
     }
@@ -92,7 +92,7 @@ class SkipsUnpreparedMembers(Broken):
         return super().cut(cgsnapshot_id, group_id, [s for s in snapshots if s.id in self._state.snapshots])
 
 
-class CutsEveryGroup(Broken):
+class CutsEveryGroup(BrokenDriver):
     breaks = {
         "test_cut_of_one_group_does_not_cut_another": "a call of snapshot for a snapshot in a group not cut"
     }
@@ -103,7 +103,7 @@ class CutsEveryGroup(Broken):
         return super().cut(cgsnapshot_id, group_id, snapshots)
 
 
-class CutsWhoeverIsThereAtTheFirst(Broken):
+class ReturnsContentOfFirstCutForLaterCuts(BrokenDriver):
     """Cuts every volume with the first member, and returns that content for all later cuts."""
 
     breaks = {"test_separate_cuts_of_members_are_detected": "members cut one by one, with writes between"}
@@ -125,7 +125,7 @@ class CutsWhoeverIsThereAtTheFirst(Broken):
         return evidence
 
 
-class Misreporting(Broken):
+class MisreportsCutEvidence(BrokenDriver):
     """Cuts, and changes the returned evidence."""
 
     changes = {}
@@ -135,7 +135,7 @@ class Misreporting(Broken):
         return {key: value for key, value in told.items() if value is not ...}
 
 
-class GivesNoEvidence(Misreporting):
+class ReturnsNoCutEvidence(MisreportsCutEvidence):
     breaks = {
         "test_cut_returns_evidence": "evidence must tell its mechanism in words",
         "test_evidence_has_the_reported_level": "must be that of the report, 'crash', not None",
@@ -147,17 +147,17 @@ class GivesNoEvidence(Misreporting):
         return {}
 
 
-class MakesAnEmptyPromise(Misreporting):
+class ReportsEmptyPromise(MisreportsCutEvidence):
     breaks = {"test_cut_returns_evidence": "evidence must tell its promise in words"}
     changes = {"promise": ""}
 
 
-class CountsOneMember(Misreporting):
+class ReportsWrongMemberCount(MisreportsCutEvidence):
     breaks = {"test_cut_returns_evidence": "evidence must count 2 members, not 1"}
     changes = {"members": 1}
 
 
-class SaysThatItCutPerVolume(Misreporting):
+class ReportsWrongCutLevel(MisreportsCutEvidence):
     breaks = {
         "test_evidence_has_the_reported_level": "of the report, 'crash', not 'per-volume'",
         "test_evidence_of_one_member_has_level_crash": "must be 'crash', not 'per-volume'",
@@ -165,27 +165,27 @@ class SaysThatItCutPerVolume(Misreporting):
     changes = {"level": "per-volume"}
 
 
-class TellsOfAnOldCut(Misreporting):
+class ReportsCutTimeBeforeTheCall(MisreportsCutEvidence):
     breaks = {"test_evidence_has_time_and_duration_of_the_cut": "cut_at must lie within the call"}
     changes = {"cut_at": "2020-02-02T20:20:20.000000"}
 
 
-class TellsTheTimeOfAnotherZone(Misreporting):
+class ReportsCutTimeNotInUtc(MisreportsCutEvidence):
     breaks = {"test_evidence_has_time_and_duration_of_the_cut": "cut_at must be a moment in UTC"}
     changes = {"cut_at": "2020-02-02T20:20:20.000000+01:00"}
 
 
-class TellsNoTime(Misreporting):
+class ReportsMalformedCutTime(MisreportsCutEvidence):
     breaks = {"test_evidence_has_time_and_duration_of_the_cut": "cut_at must be a .*, not 'soon'"}
     changes = {"cut_at": "soon"}
 
 
-class TookForever(Misreporting):
+class ReportsDurationLongerThanTheCall(MisreportsCutEvidence):
     breaks = {"test_evidence_has_time_and_duration_of_the_cut": "must not be longer than the call"}
     changes = {"duration_ms": 1e9}
 
 
-class DidNotMeasure(Misreporting):
+class ReportsNoDurationAndNoSkew(MisreportsCutEvidence):
     breaks = {
         "test_evidence_has_time_and_duration_of_the_cut": "duration_ms must be a number",
         "test_evidence_has_skew_between_members": "skew_ms must be a number of",
@@ -193,12 +193,12 @@ class DidNotMeasure(Misreporting):
     changes = {"duration_ms": None, "skew_ms": True}
 
 
-class IsLongerApartThanItTook(Misreporting):
+class ReportsSkewLongerThanTheCut(MisreportsCutEvidence):
     breaks = {"test_evidence_has_skew_between_members": "skew_ms must not be longer than the cut"}
     changes = {"skew_ms": 1e9}
 
 
-class CutsPerVolume(Misreporting):
+class CutsPerVolume(MisreportsCutEvidence):
     """Cuts the members one after the other, and reports so."""
 
     def __init__(self):
@@ -206,12 +206,12 @@ class CutsPerVolume(Misreporting):
         self.level = CutLevel.PER_VOLUME
 
 
-class HidesItsSkew(CutsPerVolume):
+class ReportsZeroSkewOfPerVolumeCut(CutsPerVolume):
     breaks = {"test_evidence_has_skew_between_members": "skew_ms must say by how much, not 0"}
     changes = {"skew_ms": 0.0}
 
 
-class LosesWhatWasAcknowledged(CutsPerVolume):
+class LosesAcknowledgedWrites(CutsPerVolume):
     breaks = {"test_cut_keeps_the_order_of_writes": "must be of the time of the call; .* lost: .* writes"}
 
     def __init__(self):
@@ -230,7 +230,7 @@ class LosesWhatWasAcknowledged(CutsPerVolume):
         return told
 
 
-class ForgetsWhenItCut(Misreporting):
+class ChangesCutTimeOnRepeatedCut(MisreportsCutEvidence):
     breaks = {
         "test_repeated_cut_returns_the_same_evidence": "a second call must tell the cut_at of the first"
     }
@@ -242,14 +242,14 @@ class ForgetsWhenItCut(Misreporting):
         return super().cut(cgsnapshot_id, group_id, snapshots)
 
 
-class DeniesThatItCanCut(Broken):
+class ReportsNoCutLevel(BrokenDriver):
     breaks = {"test_report_names_the_cut_level": "cut_level must be per-volume or crash for .*, not None"}
 
     def report(self):
         return replace(super().report(), capabilities={})
 
 
-class ClaimsSupportAtALowerLevel(CutsPerVolume):
+class ReportsGroupSupportForPerVolumeCuts(CutsPerVolume):
     breaks = {"test_report_names_the_cut_level": "consistencygroup_support must be False for .*, not True"}
 
     def report(self):

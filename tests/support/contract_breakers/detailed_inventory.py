@@ -3,10 +3,10 @@
 from dataclasses import replace
 
 from cgflow.drivers.contract import VolumeDetails
-from tests.support.contract_breakers.base import Broken
+from tests.support.contract_breakers.base import BrokenDriver
 
 
-class TellsSizesOfOld(Broken):
+class ReportsWrongVolumeSizes(BrokenDriver):
     breaks = {"test_detail_lists_each_object": "detail must report size and group of each volume"}
 
     def detail(self):
@@ -15,7 +15,7 @@ class TellsSizesOfOld(Broken):
         return replace(told, volumes=small)
 
 
-class TellsWhereSnapshotsWereCut(Broken):
+class ReportsFormerGroupOfMovedSnapshots(BrokenDriver):
     breaks = {
         "test_detail_has_the_new_group_of_a_moved_volume": "detail must report volume and group of each"
     }

@@ -4,10 +4,10 @@ import threading
 
 from cgflow.drivers.memory.driver import MemoryDriver
 from cgflow.errors import BusyDriverError, FinalDriverError, SessionFenced
-from tests.support.contract_breakers.base import SOON, Broken
+from tests.support.contract_breakers.base import SOON, BrokenDriver
 
 
-class FencesInWords(Broken):
+class IgnoresFence(BrokenDriver):
     breaks = {
         "test_fenced_session_cannot_create_or_delete": "create_group by a fenced session must raise Sessio",
         "test_fenced_session_cannot_cut": "prepare by a fenced session must raise SessionFenced; it report",
@@ -18,7 +18,7 @@ class FencesInWords(Broken):
         pass
 
 
-class ResizesWhenFenced(Broken):
+class ResizesWhenFenced(BrokenDriver):
     breaks = {
         "test_fenced_session_cannot_create_or_delete": "resizes nothing: provisioned_gib was 1.0, is 2.0",
     }
@@ -32,7 +32,7 @@ class ResizesWhenFenced(Broken):
         self.admit()
 
 
-class CutsAndThenRefuses(Broken):
+class CutsWhenFenced(BrokenDriver):
     breaks = {
         "test_fenced_session_cannot_cut": "snapshot of what a fenced session did not cut must raise Final",
     }
@@ -47,7 +47,7 @@ class CutsAndThenRefuses(Broken):
         return evidence
 
 
-class ReportsWhenFenced(Broken):
+class ReportsWhenFenced(BrokenDriver):
     breaks = {
         "test_fenced_session_cannot_create_or_delete": "report by a fenced session must raise SessionFence",
     }
@@ -56,7 +56,7 @@ class ReportsWhenFenced(Broken):
         return MemoryDriver.report(self)
 
 
-class CallsItAFailure(Broken):
+class RaisesFinalErrorWhenFenced(BrokenDriver):
     breaks = {
         "test_fenced_session_cannot_cut": "must raise SessionFenced; it raised FinalDriverError: refused",
         "test_fence_stops_calls_in_flight": "calls must raise SessionFenced, not .'FinalDriverError'",
@@ -67,7 +67,7 @@ class CallsItAFailure(Broken):
             raise FinalDriverError("refused")
 
 
-class ChecksTooEarly(Broken):
+class ChecksFenceBeforeLocking(BrokenDriver):
     breaks = {
         "test_fence_stops_calls_in_flight": "no effect once fence has returned; . volumes were made and 0"
     }
@@ -94,7 +94,7 @@ class ChecksTooEarly(Broken):
         MemoryDriver._record_event(self, event, **values)
 
 
-class FencesEverybody(Broken):
+class FencesAllSessions(BrokenDriver):
     breaks = {
         "test_fence_does_not_affect_other_sessions": "a session that is not fenced must succeed; it raised"
     }
@@ -104,7 +104,7 @@ class FencesEverybody(Broken):
             raise SessionFenced.of(self.session)
 
 
-class FencesOnce(Broken):
+class FailsToFenceTwice(BrokenDriver):
     breaks = {"test_fence_can_be_repeated": "a second fence must succeed; it raised BusyDriverError"}
 
     def fence(self, session):
@@ -113,7 +113,7 @@ class FencesOnce(Broken):
         super().fence(session)
 
 
-class FencesWhomItKnows(Broken):
+class FailsToFenceUnopenedSession(BrokenDriver):
     breaks = {
         "test_fence_of_a_session_that_was_never_opened": "fence of a session that was never opened must succe"
     }
@@ -132,7 +132,7 @@ class FencesWhomItKnows(Broken):
         super().fence(session)
 
 
-class OpensAgain(Broken):
+class ReopensFencedSession(BrokenDriver):
     breaks = {
         "test_fence_survives_restarts": "open_session again by a fenced session must raise SessionFenced; it",
         "test_fence_of_a_session_that_was_never_opened": "open_session by a fenced session must raise Sessio",
@@ -143,7 +143,7 @@ class OpensAgain(Broken):
         super().open_session(session)
 
 
-class ForgetsFences(Broken):
+class ForgetsFencesOnRestart(BrokenDriver):
     breaks = {
         "test_fence_survives_restarts": "create_group after a restart by a fenced session must raise Session"
     }
@@ -152,7 +152,7 @@ class ForgetsFences(Broken):
         self.fenced.clear()
 
 
-class CleansUpBehindThem(Broken):
+class RefusesVolumesAfterFence(BrokenDriver):
     breaks = {
         "test_fence_keeps_objects_of_the_session": "what a fenced session had made must succeed; it raised"
     }
@@ -163,7 +163,7 @@ class CleansUpBehindThem(Broken):
         super().create_volume(volume)
 
 
-class LetsTheFencedFence(Broken):
+class LetsFencedSessionFenceOthers(BrokenDriver):
     breaks = {
         "test_fenced_session_cannot_fence": "fence by a fenced session must raise SessionFenced; it rep"
     }

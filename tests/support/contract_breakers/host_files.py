@@ -5,11 +5,11 @@ import os
 from cgflow.drivers.contract import Connection, SnapshotSpec
 from cgflow.drivers.memory.state import GIB
 from cgflow.errors import FinalDriverError
-from tests.support.contract_breakers.base import Broken
-from tests.support.file_backed_driver import InFile
+from tests.support.contract_breakers.base import BrokenDriver
+from tests.support.file_backed_driver import FileContent
 
 
-class ShowsNothing(Broken):
+class ServesEmptyFile(BrokenDriver):
     breaks = {"test_file_shows_the_volume": "the file of a volume: at byte 0 it must read as 'A'"}
 
     def _show(self, export, path):
@@ -18,7 +18,7 @@ class ShowsNothing(Broken):
         return GIB
 
 
-class ShowsTooMuch(Broken):
+class ServesFileOfWrongSize(BrokenDriver):
     breaks = {"test_file_shows_the_volume": "must have that size, not 2147483648"}
 
     def serve_file(self, export):
@@ -27,7 +27,7 @@ class ShowsTooMuch(Broken):
         return told
 
 
-class ShowsWhatWasThere(Broken):
+class ServesCopyOfVolume(BrokenDriver):
     breaks = {
         "test_file_shows_the_volume": "the file of a volume that another client has written",
         "test_write_to_file_reaches_the_volume": "what was written through the file: the volume",
@@ -35,11 +35,11 @@ class ShowsWhatWasThere(Broken):
 
     def _show(self, export, path):
         if not path.exists():
-            InFile(path, self._require_volume(export.id).content, GIB)
+            FileContent(path, self._require_volume(export.id).content, GIB)
         return GIB
 
 
-class Remembers(Broken):
+class RecordsContentWhenServed(BrokenDriver):
     """Remembers a volume's content at the time it became a file."""
 
     def __init__(self):
@@ -53,7 +53,7 @@ class Remembers(Broken):
         return super()._show(export, path)
 
 
-class KeepsWritesToItself(Remembers):
+class LosesFileWritesOnRestart(RecordsContentWhenServed):
     breaks = {"test_fsync_of_file_makes_volume_durable": "fsync of the file made durable, after a"}
 
     def start(self):
@@ -61,7 +61,7 @@ class KeepsWritesToItself(Remembers):
             self._require_volume(id).content = content
 
 
-class CutsBesideTheFile(Remembers):
+class CutsWithoutFileWrites(RecordsContentWhenServed):
     breaks = {
         "test_file_keeps_serving_the_volume_after_a_cut": "a snapshot holds what was written through the file"
     }
@@ -73,7 +73,7 @@ class CutsBesideTheFile(Remembers):
         return evidence
 
 
-class EndsFilesWithTheProcess(Broken):
+class RemovesFilesOnRestart(BrokenDriver):
     breaks = {"test_file_outlives_a_restart": "a file must outlive a restart of the driver: a read of it"}
 
     def start(self):
@@ -81,7 +81,7 @@ class EndsFilesWithTheProcess(Broken):
             self.take_away(id)
 
 
-class ServesAnotherEachTime(Broken):
+class ServesNewPathOnRepeatedCall(BrokenDriver):
     breaks = {
         "test_serve_file_twice": "a second serve_file must tell of the same file",
         "test_file_outlives_a_restart": "serve_file after a restart must tell of the same file",
@@ -99,7 +99,7 @@ class ServesAnotherEachTime(Broken):
         return Connection("memory", {**told.data, "path": another})
 
 
-class EmptiesWhatItServesAgain(Broken):
+class EmptiesFileOnRepeatedServe(BrokenDriver):
     breaks = {"test_serve_file_twice": "a file that was served twice: at byte 0 it must read as 'A'"}
 
     def serve_file(self, export):
@@ -109,14 +109,14 @@ class EmptiesWhatItServesAgain(Broken):
         return super().serve_file(export)
 
 
-class LeavesTheFile(Broken):
+class KeepsWithdrawnFile(BrokenDriver):
     breaks = {"test_file_is_gone_after_withdraw": "after withdraw_file the file must be gone"}
 
     def withdraw_file(self, export):
         pass
 
 
-class TakesTheContentAlong(Remembers):
+class LosesFileWritesOnWithdraw(RecordsContentWhenServed):
     breaks = {"test_file_is_gone_after_withdraw": "withdraw_file leaves the volume as it is"}
 
     def withdraw_file(self, export):
@@ -124,7 +124,7 @@ class TakesTheContentAlong(Remembers):
         self._require_volume(export.id).content = self.before[export.id]
 
 
-class NeedsWhatItWithdraws(Broken):
+class FailsToWithdrawAbsentFile(BrokenDriver):
     breaks = {
         "test_file_is_gone_after_withdraw": "a second withdraw_file must succeed; it raised Final",
         "test_withdraw_of_unserved_file": "withdraw_file of what was never served .* must succeed; it raised",
@@ -136,31 +136,31 @@ class NeedsWhatItWithdraws(Broken):
         super().withdraw_file(export)
 
 
-class WithdrawsWhatIsOpen(Broken):
+class WithdrawsOpenFile(BrokenDriver):
     breaks = {"test_file_that_is_open_is_not_withdrawn": "must raise BusyDriverError while the file is open"}
 
     def withdraw_file(self, export):
         self.take_away(export.id)
 
 
-class LetsSnapshotsBeWritten(Broken):
+class ServesWritableSnapshotFile(BrokenDriver):
     breaks = {"test_file_of_a_snapshot": "nobody writes to a snapshot through its file"}
 
     def _show(self, export, path):
         snapshot = self._state.snapshots.get(export.id)
         if snapshot is not None:
-            snapshot.content = InFile(path, snapshot.content, GIB)
+            snapshot.content = FileContent(path, snapshot.content, GIB)
         return GIB
 
 
-class LeavesFilesOfWhatIsGone(Broken):
+class NeverRemovesFiles(BrokenDriver):
     breaks = {"test_file_is_removed_with_its_export": "after unexport the file must be gone"}
 
     def take_away(self, id):
         pass
 
 
-class LeavesFilesOfDeletedVolumes(Broken):
+class KeepsFileOfDeletedVolume(BrokenDriver):
     breaks = {"test_file_is_removed_with_its_export": "after delete_volume the file must be gone"}
 
     def delete_volume(self, volume):
@@ -170,7 +170,7 @@ class LeavesFilesOfDeletedVolumes(Broken):
         os.rename(f"{path}-left", path)
 
 
-class ServesWhatIsNotExported(Broken):
+class ServesFileOfUnexportedSnapshot(BrokenDriver):
     breaks = {"test_serve_file_without_export_is_refused": "not exported .SnapshotSpec. must raise Final"}
 
     def serve_file(self, export):

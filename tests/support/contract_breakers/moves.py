@@ -3,10 +3,10 @@
 from dataclasses import replace
 
 from cgflow.errors import FinalDriverError
-from tests.support.contract_breakers.base import Broken
+from tests.support.contract_breakers.base import BrokenDriver
 
 
-class LeavesSnapshotsBehind(Broken):
+class MovesVolumeWithoutItsSnapshots(BrokenDriver):
     breaks = {"test_move_to_another_group": "after move_volume, inventory.* is not exact in its snapshots"}
 
     def move_volume(self, volume, group_id):
@@ -16,7 +16,7 @@ class LeavesSnapshotsBehind(Broken):
                 snapshot.spec = replace(snapshot.spec, group_id=volume.group_id)
 
 
-class NeverLeavesGroups(Broken):
+class RefusesMoveOutOfGroup(BrokenDriver):
     breaks = {"test_move_out_of_a_group_and_back": "move_volume to no group must succeed; it raised"}
 
     def move_volume(self, volume, group_id):
@@ -25,7 +25,7 @@ class NeverLeavesGroups(Broken):
         super().move_volume(volume, group_id)
 
 
-class ForgetsMovesAtARestart(Broken):
+class ForgetsMovesOnRestart(BrokenDriver):
     breaks = {"test_moved_volume_survives_a_restart": "after a restart after move_volume, inventory"}
 
     def __init__(self):
@@ -41,7 +41,7 @@ class ForgetsMovesAtARestart(Broken):
             super().move_volume(volume, group_id)
 
 
-class MovesOnce(Broken):
+class FailsToMoveTwice(BrokenDriver):
     breaks = {"test_move_twice": "a second move_volume must succeed; it raised FinalDriverError: is not"}
 
     def move_volume(self, volume, group_id):
@@ -50,7 +50,7 @@ class MovesOnce(Broken):
         super().move_volume(volume, group_id)
 
 
-class UnexportsWhatItMoves(Broken):
+class UnexportsSnapshotsOnMove(BrokenDriver):
     breaks = {"test_move_keeps_snapshot_exported": "with an exported snapshot, inventory.* in its"}
 
     def move_volume(self, volume, group_id):
@@ -59,7 +59,7 @@ class UnexportsWhatItMoves(Broken):
             snapshot.is_exported = False
 
 
-class DropsPreparedSnapshots(Broken):
+class DropsPreparedSnapshotsOnMove(BrokenDriver):
     breaks = {
         "test_prepared_snapshot_moves_with_its_volume": "a prepared snapshot, inventory.* in its snapshots:"
     }
@@ -71,7 +71,7 @@ class DropsPreparedSnapshots(Broken):
         super().move_volume(volume, group_id)
 
 
-class MovesAllMembers(Broken):
+class MovesAllMembersOfGroup(BrokenDriver):
     breaks = {"test_move_leaves_other_members_in_place": "after move_volume, inventory.* is not exact in its"}
 
     def move_volume(self, volume, group_id):
@@ -80,7 +80,7 @@ class MovesAllMembers(Broken):
                 super().move_volume(replace(volume, id=other.id), group_id)
 
 
-class MovesAnywhere(Broken):
+class MovesToUnknownGroup(BrokenDriver):
     breaks = {"test_invalid_moves_are_refused": "move_volume to an unknown group must raise Final.*success"}
 
     def move_volume(self, volume, group_id):

@@ -2,10 +2,10 @@
 
 from cgflow.drivers.memory.state import Content
 from cgflow.errors import ConfigError
-from tests.support.contract_breakers.base import Broken
+from tests.support.contract_breakers.base import BrokenDriver
 
 
-class CannotStartOnNothing(Broken):
+class FailsToStartEmpty(BrokenDriver):
     breaks = {
         "test_restart_of_empty_backend": "a start after a crash with nothing there must succeed; it raised"
     }
@@ -15,7 +15,7 @@ class CannotStartOnNothing(Broken):
             raise ConfigError("there is no backend here")
 
 
-class CannotStartAfterStop(Broken):
+class FailsToStartAfterStop(BrokenDriver):
     breaks = {"test_stop_and_start": "a start after a crash after stop must succeed"}
 
     def stop(self):
@@ -25,7 +25,7 @@ class CannotStartAfterStop(Broken):
         raise ConfigError("was stopped")
 
 
-class LosesContent(Broken):
+class LosesContentOnRestart(BrokenDriver):
     breaks = {
         "test_restart_keeps_groups_and_volumes": "after a restart: the volume at byte 0 must read as 'A'"
     }
@@ -35,14 +35,14 @@ class LosesContent(Broken):
             volume.content = Content()
 
 
-class ForgetsResizes(Broken):
+class ForgetsResizesOnRestart(BrokenDriver):
     breaks = {"test_restart_keeps_sizes": "with a volume of 2 GiB, provisioned_gib must be 2, not 1"}
 
     def start(self):
         self._state.provisioned_gib = len(self._state.volumes)
 
 
-class DropsPreparedSnapshots(Broken):
+class DropsPreparedSnapshotsOnRestart(BrokenDriver):
     breaks = {
         "test_restart_keeps_prepared_snapshots": r"a restart with prepared snapshots, .* snapshots: too many"
     }
@@ -53,7 +53,7 @@ class DropsPreparedSnapshots(Broken):
                 super().delete_snapshot(snapshot.spec)
 
 
-class ForgetsExports(Broken):
+class ForgetsExportsOnRestart(BrokenDriver):
     breaks = {"test_restart_keeps_exports": r"in its exports: too many \[\], missing"}
 
     def start(self):
@@ -61,7 +61,7 @@ class ForgetsExports(Broken):
             snapshot.is_exported = False
 
 
-class BringsBackTheDead(Broken):
+class RecreatesDeletedSnapshotsOnRestart(BrokenDriver):
     breaks = {
         "test_restart_does_not_bring_back_deleted_objects": "after a restart after snapshots were deleted, .*"
     }

@@ -1,10 +1,10 @@
 """Drivers that restore the wrong content, restore only a part, or cannot undo."""
 
 from cgflow.errors import FinalDriverError
-from tests.support.contract_breakers.base import Broken
+from tests.support.contract_breakers.base import BrokenDriver
 
 
-class RestoresNothing(Broken):
+class RestoresNothing(BrokenDriver):
     breaks = {
         "test_restore_brings_back_snapshot_content": "a volume that was restored: the volume at byte 0 must",
         "test_restore_of_a_volume_in_no_group": "a volume in no group that was restored: the volume",
@@ -17,7 +17,7 @@ class RestoresNothing(Broken):
             volume.content = volume.previous.content.snapshot()
 
 
-class CannotGoBack(Broken):
+class UndoesNoRestore(BrokenDriver):
     breaks = {
         "test_undo_restore_brings_back_previous_content": "a volume whose restore is undone: the volume at",
         "test_volume_can_be_deleted_before_finish": "undo_restore when another volume is gone: the vol",
@@ -27,7 +27,7 @@ class CannotGoBack(Broken):
         self.finish_restore(restore_id, snapshots)
 
 
-class RestoresAgain(Broken):
+class RestoresAgainOnRepeatedCall(BrokenDriver):
     breaks = {"test_restore_twice": "a second restore leaves the volumes as they are: the volume at byte 0"}
 
     def restore(self, restore_id, snapshots):
@@ -35,7 +35,7 @@ class RestoresAgain(Broken):
         super().restore(restore_id, snapshots)
 
 
-class FinishesOnce(Broken):
+class FailsToFinishRestoreTwice(BrokenDriver):
     breaks = {
         "test_finish_restore_twice": "a second finish_restore must succeed; it raised",
         "test_undo_of_unknown_restore": "finish_restore of a restore that never was must succeed",
@@ -47,7 +47,7 @@ class FinishesOnce(Broken):
         super().finish_restore(restore_id, snapshots)
 
 
-class RestoresOneByOne(Broken):
+class RestoresVolumesOneByOne(BrokenDriver):
     breaks = {"test_restore_is_all_or_nothing": "one is gone, inventory.* in its restores: too many"}
 
     def restore(self, restore_id, snapshots):
@@ -55,7 +55,7 @@ class RestoresOneByOne(Broken):
             super().restore(f"{restore_id}-{snapshot.id}", [snapshot])
 
 
-class DropsWhatIsNewer(Broken):
+class OverwritesNewerSnapshotsOnRestore(BrokenDriver):
     breaks = {"test_newer_snapshots_outlive_a_restore": "a snapshot during a restore: the snapshot at byte 0"}
 
     def restore(self, restore_id, snapshots):
@@ -64,7 +64,7 @@ class DropsWhatIsNewer(Broken):
             snapshot.content = self.content_of(snapshots[0])
 
 
-class RestoresTheSizeToo(Broken):
+class RestoresSizeOfVolume(BrokenDriver):
     breaks = {"test_restore_keeps_volume_size": "a read must succeed; it raised"}
 
     def restore(self, restore_id, snapshots):
@@ -73,7 +73,7 @@ class RestoresTheSizeToo(Broken):
             self._state.volumes[snapshot.volume_id].size_gib = self._state.snapshots[snapshot.id].size_gib
 
 
-class RestoresWhatFits(Broken):
+class RestoresSnapshotLargerThanVolume(BrokenDriver):
     breaks = {
         "test_snapshot_larger_than_its_volume_is_refused": "restore to a larger snapshot must raise Final"
     }
@@ -84,7 +84,7 @@ class RestoresWhatFits(Broken):
         super().restore(restore_id, snapshots)
 
 
-class LetsGoOfRestores(Broken):
+class AllowsChangesDuringRestore(BrokenDriver):
     breaks = {
         "test_unfinished_restore_blocks_other_changes": "extend_volume while a restore is unfinished must"
     }
@@ -93,7 +93,7 @@ class LetsGoOfRestores(Broken):
         pass
 
 
-class ForgetsWhatItKeepsAtARestart(Broken):
+class ForgetsUnfinishedRestoreOnRestart(BrokenDriver):
     breaks = {"test_unfinished_restore_survives_a_restart": "unfinished restore, inventory.* in its restores"}
 
     def start(self):
@@ -101,7 +101,7 @@ class ForgetsWhatItKeepsAtARestart(Broken):
             volume.previous = None
 
 
-class HoldsOnToRestoredSnapshots(Broken):
+class RefusesToDeleteSnapshotDuringRestore(BrokenDriver):
     breaks = {
         "test_restored_snapshot_can_be_deleted_before_finish": "a snapshot that is restored to must succeed"
     }
@@ -112,7 +112,7 @@ class HoldsOnToRestoredSnapshots(Broken):
         super().delete_snapshot(snapshot)
 
 
-class HoldsOnToRestoredVolumes(Broken):
+class RefusesToDeleteVolumeDuringRestore(BrokenDriver):
     breaks = {"test_volume_can_be_deleted_before_finish": "delete_volume in an unfinished restore must"}
 
     def delete_volume(self, volume):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from cgflow.errors import BusyDriverError, FinalDriverError
-from tests.support.contract_breakers.base import Broken
+from tests.support.contract_breakers.base import BrokenDriver
 
 
-class KnowsOnlyGroups(Broken):
+class RefusesPlainSnapshots(BrokenDriver):
     breaks = {
         "test_plain_snapshot_of_a_volume_in_no_group": "prepare of a plain snapshot must succeed; it raised"
     }
@@ -17,7 +17,7 @@ class KnowsOnlyGroups(Broken):
         super().prepare(snapshot)
 
 
-class CutsOnlyWholeGroups(Broken):
+class CutsOnlyWholeGroups(BrokenDriver):
     breaks = {
         "test_plain_snapshot_of_a_member": "cut of a plain snapshot must succeed; it raised",
         "test_cut_of_some_members": "cut must succeed; it raised",
@@ -29,14 +29,14 @@ class CutsOnlyWholeGroups(Broken):
         return super().cut(cgsnapshot_id, group_id, snapshots)
 
 
-class CutsAnything(Broken):
+class AcceptsCutOfVolumesInNoGroup(BrokenDriver):
     breaks = {"test_cut_of_several_volumes_without_group_is_refused": "outside any group must raise Final"}
 
     def cut(self, cgsnapshot_id, group_id, snapshots):
         return {} if group_id is None else super().cut(cgsnapshot_id, group_id, snapshots)
 
 
-class LooksForTheVolumeOfAPlainSnapshot(Broken):
+class FailsToDeletePlainSnapshotOfAbsentVolume(BrokenDriver):
     breaks = {"test_delete_unknown_plain_snapshot": "of a plain snapshot that never was must succeed"}
 
     def delete_snapshot(self, snapshot):
@@ -45,7 +45,7 @@ class LooksForTheVolumeOfAPlainSnapshot(Broken):
         super().delete_snapshot(snapshot)
 
 
-class LetsSnapshotsFollowTheirVolume(Broken):
+class ChangesSnapshotsWithTheirVolume(BrokenDriver):
     breaks = {
         "test_snapshot_is_immutable": "an exported snapshot does not follow its volume: the snapshot at byte"
     }
@@ -57,14 +57,14 @@ class LetsSnapshotsFollowTheirVolume(Broken):
         return evidence
 
 
-class DeniesUncutSnapshots(Broken):
+class ReportsPreparedSnapshotAbsent(BrokenDriver):
     breaks = {"test_has_snapshot_until_it_is_deleted": "after prepare, has_snapshot must be True, not False"}
 
     def has_snapshot(self, snapshot):
         return super().has_snapshot(snapshot) and self._state.snapshots[snapshot.id].content is not None
 
 
-class RemembersDeletedSnapshots(Broken):
+class ReportsDeletedSnapshotPresent(BrokenDriver):
     breaks = {"test_has_snapshot_until_it_is_deleted": "after delete_snapshot, has_snapshot must be False"}
     seen = frozenset()
 
@@ -74,14 +74,14 @@ class RemembersDeletedSnapshots(Broken):
         return snapshot.id in self.seen
 
 
-class DescribesNothing(Broken):
+class ReturnsEmptyDescription(BrokenDriver):
     breaks = {"test_snapshot_is_described": "snapshot must return facts about the snapshot, not {}"}
 
     def snapshot(self, snapshot):
         return {}
 
 
-class CannotDropPreparedSnapshots(Broken):
+class FailsToDeletePreparedSnapshot(BrokenDriver):
     breaks = {
         "test_delete_of_prepared_snapshot": "delete_snapshot of a prepared snapshot must succeed; it raised"
     }
@@ -92,7 +92,7 @@ class CannotDropPreparedSnapshots(Broken):
         super().delete_snapshot(snapshot)
 
 
-class KeepsCutSnapshots(Broken):
+class NeverDeletesCutSnapshots(BrokenDriver):
     breaks = {
         "test_delete_of_cut_snapshot": "after delete_snapshot of a cut snapshot, .* in its snapshots: too",
         "test_deleted_snapshot_is_gone": "after delete_snapshot, .* in its snapshots: too many",
@@ -103,7 +103,7 @@ class KeepsCutSnapshots(Broken):
             super().delete_snapshot(snapshot)
 
 
-class DeletesOnlyWhatIsNotExported(Broken):
+class RefusesToDeleteExportedSnapshot(BrokenDriver):
     breaks = {
         "test_delete_of_exported_snapshot": "of an exported snapshot with a reader must succeed; it raised"
     }
@@ -114,7 +114,7 @@ class DeletesOnlyWhatIsNotExported(Broken):
         super().delete_snapshot(snapshot)
 
 
-class MergesIntoTheNextSnapshot(Broken):
+class MergesDeletedSnapshotIntoNextOne(BrokenDriver):
     """Merges a layer into the wrong one: the volume's next snapshot reads what the deleted one did."""
 
     breaks = {

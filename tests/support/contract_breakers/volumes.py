@@ -8,17 +8,17 @@ from cgflow.drivers.conformance.volumes import ONLINE_EXTEND
 from cgflow.drivers.contract import Connection
 from cgflow.drivers.memory.state import Content
 from cgflow.errors import BusyDriverError, FinalDriverError
-from tests.support.contract_breakers.base import Broken
+from tests.support.contract_breakers.base import BrokenDriver
 
 
-class ReportsNothing(Broken):
+class ReportsZeroCapacity(BrokenDriver):
     breaks = {"test_report_is_plausible": "total_gib must be above zero"}
 
     def report(self):
         return replace(super().report(), total_gib=0)
 
 
-class CountsNoExtend(Broken):
+class ExtendsNothing(BrokenDriver):
     breaks = {
         "test_provisioned_capacity_follows_volumes": "from 1 to 3 GiB, provisioned_gib must be 4, not 2"
     }
@@ -27,7 +27,7 @@ class CountsNoExtend(Broken):
         self.connection(volume)
 
 
-class KeepsGroups(Broken):
+class NeverDeletesGroups(BrokenDriver):
     breaks = {
         "test_create_and_delete_group": r"delete_group, inventory\(\) is not exact in its groups: too many"
     }
@@ -36,14 +36,14 @@ class KeepsGroups(Broken):
         pass
 
 
-class KeepsVolumes(Broken):
+class NeverDeletesVolumes(BrokenDriver):
     breaks = {"test_create_and_delete_volume_in_group": "after delete_volume, .* in its volumes: too many"}
 
     def delete_volume(self, volume):
         pass
 
 
-class HidesVolumesWithoutGroup(Broken):
+class OmitsVolumesInNoGroupFromInventory(BrokenDriver):
     breaks = {"test_create_and_delete_volume_without_group": r"in its volumes: too many \[\], missing \['"}
 
     def inventory(self, group_id=None):
@@ -53,14 +53,14 @@ class HidesVolumesWithoutGroup(Broken):
         )
 
 
-class IgnoresTheGroupAskedFor(Broken):
+class IgnoresGroupFilterOfInventory(BrokenDriver):
     breaks = {"test_groups_are_independent": r"inventory\(group_id\) is not exact in its groups: too many"}
 
     def inventory(self, group_id=None):
         return super().inventory()
 
 
-class HasOneVolumeUnderManyNames(Broken):
+class SharesContentBetweenVolumes(BrokenDriver):
     breaks = {
         "test_volume_keeps_what_is_written": "a volume keeps what is written: the volume at byte 0 must read"
     }
@@ -72,7 +72,7 @@ class HasOneVolumeUnderManyNames(Broken):
         self._state.volumes[volume.id].content = self.one
 
 
-class DoesNotCleanNewVolumes(Broken):
+class CreatesVolumesWithOldData(BrokenDriver):
     breaks = {
         "test_new_volume_reads_as_zeros": r"a new volume is empty: .* reads 4096 bytes with \['x'\] in them"
     }
@@ -82,7 +82,7 @@ class DoesNotCleanNewVolumes(Broken):
         self.write(volume.id, 700 << 20, b"x")
 
 
-class RemembersDeletedVolumes(Broken):
+class ReusesContentOfDeletedVolume(BrokenDriver):
     breaks = {"test_recreated_volume_is_empty": "under the id of a deleted one is empty"}
 
     def delete_volume(self, volume):
@@ -95,7 +95,7 @@ class RemembersDeletedVolumes(Broken):
             self._state.volumes[volume.id].content = self.old.content
 
 
-class DeletesOnlyWhatIsNotConnected(Broken):
+class RefusesToDeleteWrittenVolume(BrokenDriver):
     breaks = {"test_connected_volume_can_be_deleted": "when the clients are gone must succeed; it raised"}
 
     def delete_volume(self, volume):
@@ -104,7 +104,7 @@ class DeletesOnlyWhatIsNotConnected(Broken):
         super().delete_volume(volume)
 
 
-class DeletesAndSaysBusy(Broken):
+class DeletesVolumeAndRaisesBusy(BrokenDriver):
     breaks = {"test_connected_volume_can_be_deleted": "which was refused as busy, inventory"}
 
     def delete_volume(self, volume):
@@ -112,7 +112,7 @@ class DeletesAndSaysBusy(Broken):
         raise BusyDriverError("a client is connected")
 
 
-class EmptiesOnExtend(Broken):
+class EmptiesVolumeOnExtend(BrokenDriver):
     breaks = {"test_extend_and_shrink_back_keep_content": "extend_volume keeps content: the volume at byte 0"}
 
     def extend_volume(self, volume, new_size_gib):
@@ -120,7 +120,7 @@ class EmptiesOnExtend(Broken):
         self._state.volumes[volume.id].content = Content()
 
 
-class GivesAddressesThatAreNotJson(Broken):
+class ReturnsAddressesThatAreNotJson(BrokenDriver):
     breaks = {
         "test_connection_is_json_and_names_a_protocol": "connection: data as JSON must succeed; it raised",
         "test_connection_has_the_volume_size": "after create_volume size_bytes must be 1073741824, not None",
@@ -136,14 +136,14 @@ class GivesAddressesThatAreNotJson(Broken):
 EXTEND_RULE = "test_extend_while_a_client_writes"
 
 
-class GrowsLessThanItSays(Broken):
+class ReportsOnlineExtendAndRefusesIt(BrokenDriver):
     breaks = {EXTEND_RULE: "extend_volume while a client writes must succeed; it raised BusyDriverError"}
 
     def extend_volume(self, volume, new_size_gib):
         raise BusyDriverError("a client is connected")
 
 
-class Modest(Broken):
+class ReportsNoOnlineExtend(BrokenDriver):
     """Reports that it does not extend volumes in use."""
 
     def report(self):
@@ -151,11 +151,11 @@ class Modest(Broken):
         return replace(report, capabilities={**report.capabilities, ONLINE_EXTEND: False})
 
 
-class GrowsMoreThanItSays(Modest):
+class ExtendsOnlineWithoutReportingIt(ReportsNoOnlineExtend):
     breaks = {EXTEND_RULE: "a volume grew under its client: online_extend_support is not false"}
 
 
-class GrowsAndSaysBusy(Modest):
+class ExtendsVolumeAndRaisesBusy(ReportsNoOnlineExtend):
     breaks = {
         EXTEND_RULE: "of a volume that was refused as busy size_bytes must be 1073741824, not 2147483648"
     }
@@ -165,14 +165,14 @@ class GrowsAndSaysBusy(Modest):
         raise BusyDriverError("a client is connected")
 
 
-class IsBusyForEver(Modest):
+class RefusesEveryExtendAsBusy(ReportsNoOnlineExtend):
     breaks = {EXTEND_RULE: "extend_volume when the client is gone must succeed; it raised BusyDriverError"}
 
     def extend_volume(self, volume, new_size_gib):
         raise BusyDriverError("a client is connected")
 
 
-class TurnsItsClientsOut(Broken):
+class DisconnectsClientsOnExtend(BrokenDriver):
     breaks = {EXTEND_RULE: "after extend_volume a client that writes must get on: it was told"}
 
     def extend_volume(self, volume, new_size_gib):
@@ -185,7 +185,7 @@ class TurnsItsClientsOut(Broken):
         super().write(volume_id, offset_bytes, data)
 
 
-class ForgetsWhatCameMeanwhile(Broken):
+class LosesWritesDuringExtend(BrokenDriver):
     breaks = {EXTEND_RULE: "what was acknowledged while the volume grew: the volume at byte"}
 
     def extend_volume(self, volume, new_size_gib):
@@ -203,7 +203,7 @@ class ForgetsWhatCameMeanwhile(Broken):
 _MAGIC = b"QFI\xfb"
 
 
-class NamesAnotherFormat(Broken):
+class ReportsWrongFormat(BrokenDriver):
     breaks = {"test_connection_names_the_format": "must say that the format is raw, not 'qcow2'"}
 
     def connection(self, volume):
@@ -211,7 +211,7 @@ class NamesAnotherFormat(Broken):
         return replace(found, data={**found.data, "format": "qcow2"})
 
 
-class Believes(Broken):
+class ProbesImageHeaders(BrokenDriver):
     """Replaces a volume's content by what an image header in it describes, which is zeros here."""
 
     def probe(self, volume_id):
@@ -220,7 +220,7 @@ class Believes(Broken):
             content.write(0, bytes(4096))
 
 
-class BelievesWhatItClones(Believes):
+class ProbesImageHeaderOnClone(ProbesImageHeaders):
     breaks = {
         "test_content_that_looks_like_an_image_is_copied": "a clone holds what the snapshot holds: the header"
     }
@@ -230,7 +230,7 @@ class BelievesWhatItClones(Believes):
         self.probe(volume.id)
 
 
-class BelievesWhatItRestores(Believes):
+class ProbesImageHeaderOnRestore(ProbesImageHeaders):
     breaks = {
         "test_content_that_looks_like_an_image_is_restored": "a restored volume holds what the snapshot holds"
     }
@@ -241,7 +241,7 @@ class BelievesWhatItRestores(Believes):
             self.probe(snapshot.volume_id)
 
 
-class BelievesWhatItMoves(Believes):
+class ProbesImageHeaderOnMove(ProbesImageHeaders):
     breaks = {
         "test_content_that_looks_like_an_image_is_moved_and_extended": "a volume holds what was written"
     }

@@ -7,7 +7,7 @@ from taskflow import states
 
 from cgflow import atom_states
 from cgflow.atom_states import NO_UNDO
-from tests.support.wire_events import Story
+from tests.support.wire_events import EventSequence
 
 
 def test_the_states_are_those_of_taskflow() -> None:
@@ -19,7 +19,7 @@ def test_the_states_are_those_of_taskflow() -> None:
 
 
 def test_a_new_attempt_forgets_how_the_last_one_ended() -> None:
-    story = Story().fails("a", 0, 1, "BusyDriverError", "busy").undoes("a", 2, 1)
+    story = EventSequence().fails("a", 0, 1, "BusyDriverError", "busy").undoes("a", 2, 1)
     story.move("a", "RUNNING", 4, attempt=2).move("a", "SUCCESS", 6, 2.0, attempt=2)
     (task,) = story.tasks()
     assert (task["outcome"], task["failure"], task["attempts"]) == ("done", None, 2)
@@ -36,7 +36,7 @@ def test_a_new_attempt_forgets_how_the_last_one_ended() -> None:
     ],
 )
 def test_why_a_step_did_not_come_to_its_end(kind: str, outcome: str) -> None:
-    story = Story().fails("a", 0, 1, kind, "words")
+    story = EventSequence().fails("a", 0, 1, kind, "words")
     assert [task["outcome"] for task in story.tasks()] == [outcome]
     story.undoes("a", 2, 1)
     undone = outcome if outcome == "not begun" else f"{outcome}, undone"
@@ -44,12 +44,12 @@ def test_why_a_step_did_not_come_to_its_end(kind: str, outcome: str) -> None:
 
 
 def test_a_step_without_an_undo_is_not_called_undone() -> None:
-    story = Story().step("a", 0, 1).move("a", "REVERTING", 2).move("a", "REVERTED", 3, result=NO_UNDO)
+    story = EventSequence().step("a", 0, 1).move("a", "REVERTING", 2).move("a", "REVERTED", 3, result=NO_UNDO)
     assert [task["outcome"] for task in story.tasks()] == ["done, no undo"]
 
 
 def test_what_was_under_way_when_a_conductor_was_lost_was_interrupted() -> None:
-    story = Story().move("a", "RUNNING", 0).move("a", "REVERTING", 5, conductor="host-b")
+    story = EventSequence().move("a", "RUNNING", 0).move("a", "REVERTING", 5, conductor="host-b")
     story.move("a", "REVERTED", 6, 1.0, conductor="host-b")
     (task,) = story.tasks()
     assert (task["outcome"], task["taken_over"]) == ("interrupted, undone", True)
@@ -57,11 +57,11 @@ def test_what_was_under_way_when_a_conductor_was_lost_was_interrupted() -> None:
 
 @pytest.mark.parametrize("state", ["IGNORE", "PENDING", "SOMETHING_NEW"])
 def test_a_state_that_tells_people_nothing_changes_nothing(state: str) -> None:
-    assert [task["outcome"] for task in Story().move("a", state, 0).tasks()] == ["not begun"]
+    assert [task["outcome"] for task in EventSequence().move("a", state, 0).tasks()] == ["not begun"]
 
 
 def test_what_is_under_way() -> None:
-    story = Story().step("a", 0, 1).move("a", "REVERTING", 5).move("b", "RUNNING", 6)
+    story = EventSequence().step("a", 0, 1).move("a", "REVERTING", 5).move("b", "RUNNING", 6)
     assert [task["outcome"] for task in story.tasks()] == ["done, being undone", "running"]
     story.move("a", "REVERT_FAILURE", 7).move("a", "REVERTING", 8)
     assert [task["outcome"] for task in story.tasks()] == ["done, being undone (try 2)", "running"]

@@ -19,7 +19,14 @@ from cgflow.engine.task import Task
 from cgflow.errors import FinalDriverError
 from cgflow.masking import MASK, is_secret, mask_json, mask_text
 from cgflow.status import FlowState
-from tests.support.graphs import Each, World, accept, conducting, database, finish
+from tests.support.small_flows import (
+    Each,
+    StepLog,
+    accept_flow,
+    await_flow,
+    create_database,
+    running_conductor,
+)
 
 SECRET = "hunter2-Zx9"
 
@@ -142,10 +149,10 @@ class Connect(Task):
 
     atom = "test.connect"
 
-    def execute(self, world: World) -> dict[str, str]:
+    def execute(self, world: StepLog) -> dict[str, str]:
         return {"host": "a", "auth_password": SECRET}
 
-    def revert(self, world: World, **_: object) -> dict[str, str]:
+    def revert(self, world: StepLog, **_: object) -> dict[str, str]:
         return {"token": SECRET}
 
 
@@ -162,13 +169,13 @@ class Answer(Task):
 class Use(Task):
     atom = "test.use"
 
-    def execute(self, world: World, answer: dict[str, str]) -> None:
+    def execute(self, world: StepLog, answer: dict[str, str]) -> None:
         world.did.append(answer["token"])
 
 
 @pytest.fixture
 def db(database_url: str) -> Iterator[Database]:
-    made = database(database_url)
+    made = create_database(database_url)
     yield made
     made.close()
 
@@ -194,10 +201,10 @@ def test_nothing_of_a_failure_or_an_unused_result_is_stored_with_a_secret(db: Da
         )
         return linear_flow.Flow("test").add(Connect(), again)
 
-    with conducting(db, World(at={"a": fail, "-a": fail}), graph) as conductor:
-        flow_id = accept(db, "a")
+    with running_conductor(db, StepLog(at={"a": fail, "-a": fail}), graph) as conductor:
+        flow_id = accept_flow(db, "a")
         conductor.submit_flow(flow_id)
-        flow = finish(db, conductor, flow_id)
+        flow = await_flow(db, conductor, flow_id)
     assert flow.state is FlowState.ROLLBACK_FAILED
     assert flow.reason == "refused: password=*** at host a"
     stored = everything(db)
@@ -207,15 +214,15 @@ def test_nothing_of_a_failure_or_an_unused_result_is_stored_with_a_secret(db: Da
 
 
 def test_a_result_that_is_needed_is_kept_for_those_who_need_it_alone(db: Database) -> None:
-    world = World()
+    world = StepLog()
 
     def graph(members: list[dict[str, str]]) -> object:
         return linear_flow.Flow("test").add(Answer(), Use())
 
-    with conducting(db, world, graph) as conductor:
-        flow_id = accept(db)
+    with running_conductor(db, world, graph) as conductor:
+        flow_id = accept_flow(db)
         conductor.submit_flow(flow_id)
-        assert finish(db, conductor, flow_id).state is FlowState.SUCCESS
+        assert await_flow(db, conductor, flow_id).state is FlowState.SUCCESS
     assert world.did == [SECRET]
     with db.read() as session:
         kept = session.scalar(select(ATOMDETAILS.c.results).where(ATOMDETAILS.c.name == "test.answer"))

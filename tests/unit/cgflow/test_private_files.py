@@ -14,7 +14,7 @@ from cgflow.drivers.qsd.home.state_dir import StateDir as QsdStateDir
 from cgflow.errors import ConfigError
 from cgflow.private_files import make_folder
 from cgflow.state_dir import StateDir
-from tests.support.parts import missing
+from tests.support.requirements import skip_or_fail
 
 STRANGER = 12345
 
@@ -25,7 +25,7 @@ def mode(path: Path) -> int:
 
 def give(path: Path, uid: int = STRANGER) -> Path:
     if os.geteuid() != 0:
-        missing("only root can give a file to another user")
+        skip_or_fail("only root can give a file to another user")
     os.chown(path, uid, uid, follow_symlinks=False)
     return path
 

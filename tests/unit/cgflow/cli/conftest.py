@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.canned import CannedService
-from tests.support.command import Cgflow
+from tests.support.canned_service import CannedService
+from tests.support.cgflow_command import CgflowCommand
 
 
 @pytest.fixture
@@ -18,5 +18,5 @@ def service() -> Iterator[CannedService]:
 
 
 @pytest.fixture
-def cgflow(service: CannedService) -> Cgflow:
-    return Cgflow(service.url)
+def cgflow(service: CannedService) -> CgflowCommand:
+    return CgflowCommand(service.url)

@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 from cgflow.cli.exit_codes import ExitCode
-from tests.support.canned import CannedService
-from tests.support.command import Cgflow
+from tests.support.canned_service import CannedService
+from tests.support.cgflow_command import CgflowCommand
 from tests.support.wire_events import FLOW
 
 FOUND: dict[str, Any] = {
@@ -25,7 +25,7 @@ CLEAN = {**AUDIT, "findings": []}
 REPAIR = {"finding_id": FOUND["id"], "state": "accepted", "flow_id": FLOW, "reason": None}
 
 
-def test_drift_is_told_by_the_exit_code(service: CannedService, cgflow: Cgflow) -> None:
+def test_drift_is_told_by_the_exit_code(service: CannedService, cgflow: CgflowCommand) -> None:
     service.plays("GET", "/audit", {"audit": AUDIT})
     told = cgflow("audit", "--backend", "here@qsd")
     assert told.exit_code == ExitCode.DRIFT
@@ -40,13 +40,13 @@ def test_drift_is_told_by_the_exit_code(service: CannedService, cgflow: Cgflow) 
     assert json.loads(cgflow("--json", "audit").stdout) == {"audit": AUDIT}
 
 
-def test_no_drift(service: CannedService, cgflow: Cgflow) -> None:
+def test_no_drift(service: CannedService, cgflow: CgflowCommand) -> None:
     service.plays("GET", "/audit", {"audit": CLEAN})
     told = cgflow("audit")
     assert (told.exit_code, "Nothing differs." in told.stdout) == (ExitCode.SUCCESS, True)
 
 
-def test_repair_is_only_told_unless_it_is_applied(service: CannedService, cgflow: Cgflow) -> None:
+def test_repair_is_only_told_unless_it_is_applied(service: CannedService, cgflow: CgflowCommand) -> None:
     planned = {**REPAIR, "state": "planned", "flow_id": None, "reason": "It is removed."}
     service.plays("POST", "/audit", {"audit": {**AUDIT, "repairs": [planned]}})
     told = cgflow("audit", "--repair", "volume.orphan", "--repair", "safe")
@@ -57,7 +57,7 @@ def test_repair_is_only_told_unless_it_is_applied(service: CannedService, cgflow
     assert "volume.orphan:v1: planned. It is removed." in told.stdout
 
 
-def test_adoption_names_the_project_and_the_type(service: CannedService, cgflow: Cgflow) -> None:
+def test_adoption_names_the_project_and_the_type(service: CannedService, cgflow: CgflowCommand) -> None:
     service.plays("POST", "/audit", {"audit": {**AUDIT, "repairs": []}})
     cgflow("audit", "--repair", "adopt", "--into-project", "p", "--type", "gold")
     assert service.asked[0].body["repair"] == ["adopt"]
@@ -65,7 +65,7 @@ def test_adoption_names_the_project_and_the_type(service: CannedService, cgflow:
 
 
 def test_what_is_applied_is_seen_to_its_end_and_looked_at_again(
-    service: CannedService, cgflow: Cgflow
+    service: CannedService, cgflow: CgflowCommand
 ) -> None:
     service.plays("POST", "/audit", {"audit": {**AUDIT, "repairs": [REPAIR]}})
     service.plays("GET", f"/flows/{FLOW}/events", {"events": []})
@@ -80,11 +80,13 @@ def test_what_is_applied_is_seen_to_its_end_and_looked_at_again(
         assert words in told.stdout
 
 
-def test_apply_needs_to_be_told_what(cgflow: Cgflow) -> None:
+def test_apply_needs_to_be_told_what(cgflow: CgflowCommand) -> None:
     assert cgflow("audit", "--apply").exit_code == ExitCode.USAGE
 
 
-def test_what_waits_for_another_repair_is_asked_for_again(service: CannedService, cgflow: Cgflow) -> None:
+def test_what_waits_for_another_repair_is_asked_for_again(
+    service: CannedService, cgflow: CgflowCommand
+) -> None:
     second, gone = {**FOUND, "id": "volume.orphan:v2"}, {**FOUND, "id": "volume.orphan:v3"}
     later = [{**REPAIR, "finding_id": one["id"], "state": "later", "flow_id": None} for one in (second, gone)]
     found = {**AUDIT, "findings": [FOUND, second, gone]}
@@ -104,7 +106,7 @@ def test_what_waits_for_another_repair_is_asked_for_again(service: CannedService
     assert (len(told["flows"]), told["left"]["findings"]) == (2, [])
 
 
-def test_a_finding_that_is_not_there_is_refused(service: CannedService, cgflow: Cgflow) -> None:
+def test_a_finding_that_is_not_there_is_refused(service: CannedService, cgflow: CgflowCommand) -> None:
     service.refuses("POST", "/audit", 404, "itemNotFound", "There is no finding 'volume.orphan:x'.")
     told = cgflow("audit", "--repair", "volume.orphan:x")
     assert told.exit_code == ExitCode.FAILED

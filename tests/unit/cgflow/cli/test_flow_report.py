@@ -7,17 +7,17 @@ from typing import Any
 
 from cgflow.cli import flow_report
 from tests.support import wire_events
-from tests.support.wire_events import Story
+from tests.support.wire_events import EventSequence
 
 
 def text(lines: list[str]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def rendered(story: Story, state: str = "success", *, unfold: bool = False, **more: Any) -> list[str]:
+def rendered(story: EventSequence, state: str = "success", *, unfold: bool = False, **more: Any) -> list[str]:
     """Return the lines of a flow with these events."""
     return flow_report.report_lines(
-        wire_events.flow(state, tasks=story.tasks(), **more), story.events, unfold=unfold
+        wire_events.flow_body(state, tasks=story.tasks(), **more), story.events, unfold=unfold
     )
 
 
@@ -27,7 +27,7 @@ def below_heading(lines: list[str]) -> str:
 
 
 def test_a_flow_that_succeeded() -> None:
-    story = Story().move(None, "running", 0)
+    story = EventSequence().move(None, "running", 0)
     story.step("quota.reserve", 2, 3.25).step("driver.cut", 6, 40, result={"instant": "one"})
     story.step("driver.snapshot[v1]", 47, 12).step("driver.snapshot[v2]", 48, 380.4)
     assert text(rendered(story)) == dedent("""\
@@ -51,27 +51,29 @@ def test_a_flow_that_succeeded() -> None:
 
 
 def test_the_time_before_the_start_is_shown_apart_from_the_duration() -> None:
-    lines = flow_report.heading_lines(wire_events.flow(created_at=wire_events.at(-8000)), [])
+    lines = flow_report.heading_lines(wire_events.flow_body(created_at=wire_events.wire_time(-8000)), [])
     assert "  waited    8.0 s from its acceptance to its start" in lines
     assert "  took      412 ms from its start to its end" in lines
-    waiting = flow_report.heading_lines(wire_events.flow("accepted", started_at=None, duration_ms=None), [])
+    waiting = flow_report.heading_lines(
+        wire_events.flow_body("accepted", started_at=None, duration_ms=None), []
+    )
     assert not any(line.split()[0] in ("waited", "took") for line in waiting)
-    running = flow_report.heading_lines(wire_events.flow("running", ended_at=None, duration_ms=None), [])
+    running = flow_report.heading_lines(wire_events.flow_body("running", ended_at=None, duration_ms=None), [])
     assert [line.split()[0] for line in running if line.split()[0] in ("waited", "took")] == ["waited"]
 
 
 def test_a_rollback_that_is_tried_again_says_when() -> None:
     stuck = flow_report.heading_lines(
-        wire_events.flow("rollback_failed", undo_at="2026-11-22T10:20:00.000000"), []
+        wire_events.flow_body("rollback_failed", undo_at="2026-11-22T10:20:00.000000"), []
     )
     assert "  next try  2026-11-22T10:20:00.000000, by itself" in stuck
     assert not any(
-        "next try" in line for line in flow_report.heading_lines(wire_events.flow(undo_at=None), [])
+        "next try" in line for line in flow_report.heading_lines(wire_events.flow_body(undo_at=None), [])
     )
 
 
 def test_a_flow_that_was_undone_shows_what_was() -> None:
-    story = Story().step("quota.reserve", 2, 3).step("record.create_rows", 6, 4)
+    story = EventSequence().step("quota.reserve", 2, 3).step("record.create_rows", 6, 4)
     story.fails("driver.cut", 11, 20, "AmbiguousDriverError", "qsd did not answer\nin time")
     story.undoes("driver.cut", 33, 15).undoes("record.create_rows", 50, 2).undoes("quota.reserve", 53, 1.5)
     lines = rendered(story, "reverted", reason="qsd did not answer in time", summary="It was undone.")
@@ -88,7 +90,7 @@ def test_a_flow_that_was_undone_shows_what_was() -> None:
 
 
 def test_what_could_not_be_undone_is_listed() -> None:
-    story = Story().step("driver.cut", 0, 5).fails("record.commit", 6, 1, "Conflict", "taken")
+    story = EventSequence().step("driver.cut", 0, 5).fails("record.commit", 6, 1, "Conflict", "taken")
     story.cannot_undo("driver.cut", 8, 3, "image is busy")
     left = [
         {"task": "driver.cut", "state": "REVERT_FAILURE", "failure": story.events[-1]["failure"]},
@@ -108,8 +110,8 @@ def test_what_could_not_be_undone_is_listed() -> None:
     )
 
 
-def many(count: int) -> Story:
-    story = Story().step("driver.cut", 0, 5)
+def many(count: int) -> EventSequence:
+    story = EventSequence().step("driver.cut", 0, 5)
     for number in range(count):
         story.step(f"driver.snapshot[v{number:03}]", 10 + number, 12 + number % 29)
     return story.step("record.commit", 200, 2)
@@ -155,7 +157,7 @@ def test_members_that_failed_by_themselves_stand_beneath_the_fold() -> None:
 
 
 def test_of_many_failures_the_first_are_shown_and_the_rest_counted() -> None:
-    story = Story()
+    story = EventSequence()
     for number in range(20):
         story.fails(f"driver.snapshot[v{number}]", number, 1, "FinalDriverError", "no")
     lines = rendered(story, "reverted")
@@ -163,7 +165,7 @@ def test_of_many_failures_the_first_are_shown_and_the_rest_counted() -> None:
 
 
 def test_a_takeover_is_shown() -> None:
-    story = Story().move("driver.cut", "RUNNING", 0)
+    story = EventSequence().move("driver.cut", "RUNNING", 0)
     story.move("driver.cut", "RUNNING", 9000, conductor="host-b", attempt=2)
     story.move("driver.cut", "SUCCESS", 9040, 40, conductor="host-b", attempt=2)
     lines = rendered(story, epoch=2)
@@ -175,14 +177,14 @@ def test_a_takeover_is_shown() -> None:
 
 def test_a_flow_that_has_not_begun() -> None:
     lines = rendered(
-        Story(), "accepted", started_at=None, duration_ms=None, conductor=None, summary="It waits."
+        EventSequence(), "accepted", started_at=None, duration_ms=None, conductor=None, summary="It waits."
     )
     assert "  state     accepted: It waits." in lines
     assert lines[-1] == "  No step has started."
 
 
 def test_steps_that_were_not_begun_come_last() -> None:
-    story = Story().move("b", "PENDING", 0).step("c", 5, 2).step("a", 1, 4)
+    story = EventSequence().move("b", "PENDING", 0).step("c", 5, 2).step("a", 1, 4)
     assert rendered(story)[-3:] == [
         "  ✓  a         1  +1 ms  4.0 ms  done",
         "  ✓  c         1  +5 ms  2.0 ms  done",
@@ -191,19 +193,21 @@ def test_steps_that_were_not_begun_come_last() -> None:
 
 
 def test_a_step_under_way_says_since_when() -> None:
-    (line,) = rendered(Story().move("driver.cut", "RUNNING", 0), "running")[-1:]
+    (line,) = rendered(EventSequence().move("driver.cut", "RUNNING", 0), "running")[-1:]
     assert "running for " in line
     assert line.endswith(", since 10:19:45 UTC")
 
 
 def test_a_skip_says_who_and_why_and_not_that_the_step_was_undone() -> None:
     story = (
-        Story().fails("driver.cut", 0, 5, "FinalDriverError", "no").cannot_undo("driver.cut", 8, 3, "busy")
+        EventSequence()
+        .fails("driver.cut", 0, 5, "FinalDriverError", "no")
+        .cannot_undo("driver.cut", 8, 3, "busy")
     )
     done = {"action": "skip", "task": "driver.cut", "by": "ada", "request_id": "req-7", "reason": "by hand"}
     for state in ("SKIPPED", "REVERTED"):
         # Earlier releases stored the latter state.
-        again = Story()
+        again = EventSequence()
         again.events = [*story.events]
         (line,) = rendered(again.move("driver.cut", state, 20, result=done), "reverted")[-1:]
         assert line.startswith("  !  driver.cut")
@@ -218,10 +222,10 @@ def test_what_was_done_about_a_flow_and_what_is_gone_since_are_listed() -> None:
         "by": "ada",
         "request_id": "req-7",
         "reason": "tonight",
-        "at": wire_events.at(9),
+        "at": wire_events.wire_time(9),
     }
     gone = [{"task": "driver.cut", "state": "REVERT_FAILURE", "failure": None, "removed_by": "f2"}]
-    lines = rendered(Story(), "abandoned", actions=[done], leftovers=[], removed=gone)
+    lines = rendered(EventSequence(), "abandoned", actions=[done], leftovers=[], removed=gone)
     assert lines[-5:] == [
         "What was done about it:",
         "  2026-11-22T10:19:45.009000  abandon by ada (req-7): tonight.",
@@ -233,7 +237,7 @@ def test_what_was_done_about_a_flow_and_what_is_gone_since_are_listed() -> None:
 
 
 def test_undos_are_counted() -> None:
-    story = Story().step("driver.cut", 0, 5)
+    story = EventSequence().step("driver.cut", 0, 5)
     for number in range(6):
         story.cannot_undo("driver.cut", 10 + number, 1, "busy")
     (line,) = rendered(story, "rollback_failed")[-1:]
@@ -241,7 +245,7 @@ def test_undos_are_counted() -> None:
 
 
 def test_a_step_that_was_done_shows_the_failure_of_its_undo_as_that() -> None:
-    story = Story().step("driver.cut", 0, 5).cannot_undo("driver.cut", 10, 1, "busy")
+    story = EventSequence().step("driver.cut", 0, 5).cannot_undo("driver.cut", 10, 1, "busy")
     (task,) = story.tasks()
     assert task["failure"] is None
     assert task["undo_failure"]["message"] == "busy"

@@ -9,8 +9,8 @@ import sys
 
 import pytest
 
-from tests.support.canned import CannedService
-from tests.support.command import Cgflow
+from tests.support.canned_service import CannedService
+from tests.support.cgflow_command import CgflowCommand
 
 G, S, V, W = (f"{letter * 8}-0000-4000-8000-000000000001" for letter in "abcd")
 
@@ -23,7 +23,7 @@ def things(service: CannedService) -> None:
     service.plays("GET", "/volumes/detail", {"volumes": volumes})
 
 
-def test_members_are_named_and_sent_by_id(service: CannedService, cgflow: Cgflow) -> None:
+def test_members_are_named_and_sent_by_id(service: CannedService, cgflow: CgflowCommand) -> None:
     service.plays("PUT", f"/consistencygroups/{G}", status=202, flow="f")
     words = ("--add", "data", "--remove", "log", "--name", "orders")
     assert cgflow.json("group", "update", "db", *words)["flow_id"] == "f"
@@ -31,7 +31,7 @@ def test_members_are_named_and_sent_by_id(service: CannedService, cgflow: Cgflow
     assert asked.body == {"consistencygroup": {"name": "orders", "add_volumes": V, "remove_volumes": W}}
 
 
-def test_a_name_alone_needs_no_flow(service: CannedService, cgflow: Cgflow) -> None:
+def test_a_name_alone_needs_no_flow(service: CannedService, cgflow: CgflowCommand) -> None:
     service.plays("PUT", f"/consistencygroups/{G}", status=202)
     assert cgflow("group", "update", "db", "--description", "d").exit_code == 0
     (asked,) = service.requests("PUT", f"/consistencygroups/{G}")
@@ -46,7 +46,7 @@ def test_a_name_alone_needs_no_flow(service: CannedService, cgflow: Cgflow) -> N
     ],
 )
 def test_a_group_is_made_from_one_source(
-    service: CannedService, cgflow: Cgflow, words: tuple[str, ...], source: dict[str, str | None]
+    service: CannedService, cgflow: CgflowCommand, words: tuple[str, ...], source: dict[str, str | None]
 ) -> None:
     made = {"consistencygroup": {"id": V, "name": "copy"}}
     service.plays("POST", "/consistencygroups/create_from_src", made, status=202, flow="f")
@@ -56,14 +56,14 @@ def test_a_group_is_made_from_one_source(
 
 
 @pytest.mark.parametrize("words", [(), ("--cgsnapshot", "monday", "--group", "db")])
-def test_of_no_source_or_two(service: CannedService, cgflow: Cgflow, words: tuple[str, ...]) -> None:
+def test_of_no_source_or_two(service: CannedService, cgflow: CgflowCommand, words: tuple[str, ...]) -> None:
     assert cgflow("group", "create-from", "copy", *words).exit_code == 2
     assert service.asked == []
 
 
 @pytest.mark.parametrize(("words", "safety"), [((), None), (("--safety", "before"), {"name": "before"})])
 def test_a_group_is_put_back(
-    service: CannedService, cgflow: Cgflow, words: tuple[str, ...], safety: dict[str, str] | None
+    service: CannedService, cgflow: CgflowCommand, words: tuple[str, ...], safety: dict[str, str] | None
 ) -> None:
     service.plays("POST", f"/consistencygroups/{G}/action", status=202, flow="f")
     assert "cgflow flow follow f" in cgflow("group", "revert", "db", "--to", "monday", *words).stdout

@@ -14,8 +14,8 @@ from click.testing import CliRunner
 
 from cgflow.cli import main as module
 from cgflow.cli.main import COMMANDS, main
-from tests.support.canned import CannedService
-from tests.support.command import Cgflow
+from tests.support.canned_service import CannedService
+from tests.support.cgflow_command import CgflowCommand
 
 
 @pytest.fixture
@@ -105,7 +105,7 @@ def test_a_contributed_command_runs(contributed: dict[str, str], monkeypatch: py
     assert CliRunner().invoke(main, ["hello"]).output == "hello\n"
 
 
-def test_refused_is_1(service: CannedService, cgflow: Cgflow) -> None:
+def test_refused_is_1(service: CannedService, cgflow: CgflowCommand) -> None:
     service.refuses("GET", "/volumes/detail", 403, "forbidden", "Not for you.")
     ran = cgflow("volume", "list")
     assert (ran.exit_code, ran.stdout) == (1, "")
@@ -115,14 +115,14 @@ def test_refused_is_1(service: CannedService, cgflow: Cgflow) -> None:
 @pytest.mark.parametrize(
     "words", [["nonsense"], ["volume", "nonsense"], ["volume", "create"], ["--nonsense"]]
 )
-def test_not_understood_is_2(cgflow: Cgflow, words: list[str]) -> None:
+def test_not_understood_is_2(cgflow: CgflowCommand, words: list[str]) -> None:
     ran = cgflow(*words)
     assert ran.exit_code == 2
     assert "Usage:" in ran.stderr
 
 
 @pytest.mark.parametrize("words", [["nonsense"], ["volume", "create"]])
-def test_not_understood_is_2_in_json_too(cgflow: Cgflow, words: list[str]) -> None:
+def test_not_understood_is_2_in_json_too(cgflow: CgflowCommand, words: list[str]) -> None:
     ran = cgflow("--json", *words)
     assert (ran.exit_code, ran.stdout) == (2, "")
     assert json.loads(ran.stderr)["error"]["code"] == "invalid_input"
@@ -132,7 +132,7 @@ def test_an_address_that_is_none_is_2() -> None:
     assert CliRunner().invoke(main, ["--url", "nowhere", "volume", "list"]).exit_code == 2
 
 
-def test_unreachable_is_3(service: CannedService, cgflow: Cgflow) -> None:
+def test_unreachable_is_3(service: CannedService, cgflow: CgflowCommand) -> None:
     service.stop()
     try:
         ran = cgflow("volume", "list")
@@ -144,7 +144,7 @@ def test_unreachable_is_3(service: CannedService, cgflow: Cgflow) -> None:
     assert told["error"]["code"] == "unreachable"
 
 
-def test_interrupted_is_130(monkeypatch: pytest.MonkeyPatch, cgflow: Cgflow) -> None:
+def test_interrupted_is_130(monkeypatch: pytest.MonkeyPatch, cgflow: CgflowCommand) -> None:
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
@@ -154,7 +154,7 @@ def test_interrupted_is_130(monkeypatch: pytest.MonkeyPatch, cgflow: Cgflow) -> 
     assert "Accepted operations continue" in ran.stderr
 
 
-def test_an_error_in_json(service: CannedService, cgflow: Cgflow) -> None:
+def test_an_error_in_json(service: CannedService, cgflow: CgflowCommand) -> None:
     service.refuses("GET", "/volumes/detail", 403, "forbidden", "Not for you.")
     ran = cgflow("--json", "volume", "list")
     assert (ran.exit_code, ran.stdout) == (1, "")
@@ -169,7 +169,7 @@ def test_an_error_in_json(service: CannedService, cgflow: Cgflow) -> None:
     }
 
 
-def test_json_steers_no_terminal(service: CannedService, cgflow: Cgflow) -> None:
+def test_json_steers_no_terminal(service: CannedService, cgflow: CgflowCommand) -> None:
     odd = "".join(sign for code in range(0x11000) if not (sign := chr(code)).isprintable())
     # A service never sends single surrogates.
     odd = "".join(sign for sign in odd if not "\ud800" <= sign <= "\udfff")

@@ -11,9 +11,9 @@ import pytest
 
 from cgflow.cli import flow_report
 from tests.support import wire_events
-from tests.support.canned import CannedService
-from tests.support.command import Cgflow
-from tests.support.wire_events import FLOW, Story
+from tests.support.canned_service import CannedService
+from tests.support.cgflow_command import CgflowCommand
+from tests.support.wire_events import FLOW, EventSequence
 
 
 @pytest.mark.parametrize(
@@ -27,20 +27,20 @@ from tests.support.wire_events import FLOW, Story
     ],
 )
 def test_one_transition(state: str, line: str | None) -> None:
-    (event,) = Story().move("driver.cut", state, 5, 3.0).events
-    told_as = flow_report.transition_line(event, flow_report.parse_time(wire_events.at(0)))
+    (event,) = EventSequence().move("driver.cut", state, 5, 3.0).events
+    told_as = flow_report.transition_line(event, flow_report.parse_time(wire_events.wire_time(0)))
     assert (told_as and told_as.strip()) == line
 
 
 def test_the_flows_own_transition() -> None:
-    (event,) = Story().move(None, "reverted", 5, 3.0, failure={"message": "no space"}).events
+    (event,) = EventSequence().move(None, "reverted", 5, 3.0, failure={"message": "no space"}).events
     assert flow_report.transition_line(event, None) == "            flow  reverted  no space"
 
 
-def test_the_lines_and_the_end_go_by_one_clock(service: CannedService, cgflow: Cgflow) -> None:
+def test_the_lines_and_the_end_go_by_one_clock(service: CannedService, cgflow: CgflowCommand) -> None:
     """The clock starts when the flow starts; before that, the flow waits for a conductor."""
-    story = Story().move(None, "accepted", -8000).move(None, "running", 5).step("driver.cut", 7, 40)
-    service.plays_flow(wire_events.flow("success"), story.move(None, "success", 417).events)
+    story = EventSequence().move(None, "accepted", -8000).move(None, "running", 5).step("driver.cut", 7, 40)
+    service.plays_flow(wire_events.flow_body("success"), story.move(None, "success", 417).events)
     lines = cgflow("flow", "follow", FLOW).stdout.splitlines()
     assert [" ".join(line.split()) for line in lines] == [
         "flow accepted",
@@ -70,11 +70,13 @@ def on_a_terminal(*words: str) -> tuple[int, str]:
 
 
 def test_on_a_terminal_the_steps_are_redrawn(service: CannedService) -> None:
-    story = Story().step("quota.reserve", 1, 3)
+    story = EventSequence().step("quota.reserve", 1, 3)
     for number in range(8):
         story.step(f"driver.snapshot[v{number}]", 10, 20)
     story.undoes("quota.reserve", 50, 2).move(None, "reverted", 60)
-    service.plays_flow(wire_events.flow("reverted", reason="no space", tasks=story.tasks()), story.events)
+    service.plays_flow(
+        wire_events.flow_body("reverted", reason="no space", tasks=story.tasks()), story.events
+    )
     code, shown = on_a_terminal("--url", service.url, "flow", "follow", FLOW)
     assert code == 1
     assert "done, undone in 2.0 ms" in shown

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from cgflow.client import Client
-from tests.support.canned import CannedService
+from tests.support.canned_service import CannedService
 
 
 @pytest.fixture

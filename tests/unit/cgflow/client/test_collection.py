@@ -7,7 +7,7 @@ import pytest
 from cgflow.client import Client
 from cgflow.client.http import AmbiguousName
 from cgflow.errors import NotFound
-from tests.support.canned import CannedService
+from tests.support.canned_service import CannedService
 
 ID = "0d4f1c7e-6a54-4f6e-9d6a-1f0d0f6a3b11"
 OTHER = "7b0a3c52-94a1-4d0b-8a53-2c6b3f1d9e22"

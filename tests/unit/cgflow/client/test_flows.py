@@ -10,7 +10,7 @@ import pytest
 
 from cgflow.client import Client
 from cgflow.client.http import ServiceError, ServiceUnreachable, WaitTimedOut
-from tests.support.canned import CannedService
+from tests.support.canned_service import CannedService
 
 
 def event(seq: int, to: str, task: str | None = None) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import pytest
 from cgflow.client import Client
 from cgflow.client.http import ServiceError, ServiceUnreachable
 from cgflow.errors import InvalidInput
-from tests.support.canned import CannedService
+from tests.support.canned_service import CannedService
 
 
 def test_identity_travels_with_every_request(service: CannedService, client: Client) -> None:

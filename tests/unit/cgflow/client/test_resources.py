@@ -6,7 +6,7 @@ import pytest
 
 from cgflow.client import Client
 from cgflow.client.http import ServiceError
-from tests.support.canned import CannedService
+from tests.support.canned_service import CannedService
 
 
 def test_a_group_is_made_of_types_joined_with_commas(service: CannedService, client: Client) -> None:

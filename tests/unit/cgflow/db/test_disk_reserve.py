@@ -11,15 +11,15 @@ from sqlalchemy import exc, text
 from cgflow.db.database import Database
 from cgflow.db.disk_reserve import DiskReserve, may_use_disk_reserve
 from cgflow.db.transient_errors import is_unavailable
-from tests.support.disks import fill
-from tests.support.parts import mounted
+from tests.support.disks import fill_file_system
+from tests.support.requirements import mount_tmpfs
 
 ROW = "x" * 2000
 
 
 @pytest.fixture
 def small(tmp_path: Path) -> Iterator[Path]:
-    with mounted(tmp_path / "small", "size=24m") as folder:
+    with mount_tmpfs(tmp_path / "small", "size=24m") as folder:
         yield folder
 
 
@@ -43,7 +43,7 @@ def test_the_room_is_kept_from_the_beginning(db: Database, small: Path) -> None:
 
 
 def test_a_full_disk_takes_what_frees_space_alone(db: Database, small: Path) -> None:
-    fill(small)
+    fill_file_system(small)
     with pytest.raises(exc.OperationalError, match="full"):
         insert(db)
     assert db.has_full_reserve, "what does not free space leaves the room alone"
@@ -60,16 +60,16 @@ def test_a_full_disk_takes_what_frees_space_alone(db: Database, small: Path) -> 
 
 
 def test_whoever_takes_what_was_given_does_not_get_all(db: Database, small: Path) -> None:
-    fill(small)
+    fill_file_system(small)
     for _ in range(3):
         with may_use_disk_reserve():
             insert(db)
-        fill(small)
+        fill_file_system(small)
     insert(db.with_disk_reserve())
 
 
 def test_the_room_is_kept_again_when_there_is_enough(db: Database, small: Path) -> None:
-    filler = fill(small)
+    filler = fill_file_system(small)
     with may_use_disk_reserve():
         insert(db)
     filler.unlink()

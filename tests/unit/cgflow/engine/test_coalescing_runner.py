@@ -9,7 +9,14 @@ import pytest
 
 from cgflow.engine.coalescing_runner import CoalescingRunner
 from cgflow.status import FlowState
-from tests.support.graphs import Gate, World, accept, conducting, database, finish
+from tests.support.small_flows import (
+    Gate,
+    StepLog,
+    accept_flow,
+    await_flow,
+    create_database,
+    running_conductor,
+)
 
 
 def test_what_is_wanted_meanwhile_is_done_afterwards_by_whoever_is_at_it() -> None:
@@ -48,20 +55,20 @@ def test_a_failure_leaves_nothing_at_work() -> None:
 
 
 def test_a_flow_that_is_woken_again_has_no_second_run_beside_the_first(tmp_path: Path) -> None:
-    db = database(f"sqlite:///{tmp_path / 'test.db'}")
+    db = create_database(f"sqlite:///{tmp_path / 'test.db'}")
     gate = Gate()
-    world = World(at={"a": gate})
-    with conducting(db, world) as conductor:
-        flow_id = accept(db, "a")
+    world = StepLog(at={"a": gate})
+    with running_conductor(db, world) as conductor:
+        flow_id = accept_flow(db, "a")
         conductor.submit_flow(flow_id)
         assert gate.reached.wait(30)
         conductor.submit_flow(flow_id)
         # A flow that was accepted later has ended: the second wake-up has been handled.
-        later = accept(db)
+        later = accept_flow(db)
         conductor.submit_flow(later)
-        assert finish(db, conductor, later).state is FlowState.SUCCESS
+        assert await_flow(db, conductor, later).state is FlowState.SUCCESS
         gate.open()
-        flow = finish(db, conductor, flow_id)
+        flow = await_flow(db, conductor, flow_id)
     db.close()
     assert (flow.state, flow.epoch) == (FlowState.SUCCESS, 1)
     assert world.did.count("a") == 1

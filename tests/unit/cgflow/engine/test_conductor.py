@@ -13,12 +13,23 @@ from cgflow.db.repositories import flow as flows
 from cgflow.engine.backoff import Backoff
 from cgflow.errors import FinalDriverError
 from cgflow.status import FlowState
-from tests.support.graphs import Each, First, Gate, Last, World, accept, build, conducting, database, finish
+from tests.support.small_flows import (
+    Each,
+    First,
+    Gate,
+    Last,
+    StepLog,
+    accept_flow,
+    await_flow,
+    build_flow,
+    create_database,
+    running_conductor,
+)
 
 
 @pytest.fixture
 def db(database_url: str) -> Iterator[Database]:
-    made = database(database_url)
+    made = create_database(database_url)
     yield made
     made.close()
 
@@ -33,11 +44,11 @@ def states(db: Database, flow_id: str) -> dict[str, str]:
 
 
 def test_a_flow_runs_to_success(db: Database) -> None:
-    world = World()
-    with conducting(db, world) as conductor:
-        flow_id = accept(db, "a", "b", "c")
+    world = StepLog()
+    with running_conductor(db, world) as conductor:
+        flow_id = accept_flow(db, "a", "b", "c")
         conductor.submit_flow(flow_id)
-        flow = finish(db, conductor, flow_id)
+        flow = await_flow(db, conductor, flow_id)
     assert flow.state is FlowState.SUCCESS
     assert world.did[0] == "first"
     assert sorted(world.did[1:4]) == ["a", "b", "c"]
@@ -48,11 +59,11 @@ def test_a_flow_runs_to_success(db: Database) -> None:
 
 
 def test_one_failure_undoes_everything_and_gives_the_reason(db: Database) -> None:
-    world = World(at={"b": lambda: fail("the disk is full")})
-    with conducting(db, world) as conductor:
-        flow_id = accept(db, "a", "b")
+    world = StepLog(at={"b": lambda: fail("the disk is full")})
+    with running_conductor(db, world) as conductor:
+        flow_id = accept_flow(db, "a", "b")
         conductor.submit_flow(flow_id)
-        flow = finish(db, conductor, flow_id)
+        flow = await_flow(db, conductor, flow_id)
     assert flow.state is FlowState.REVERTED
     assert flow.reason == "the disk is full"
     assert world.did[-1] == "-first"
@@ -62,7 +73,7 @@ def test_one_failure_undoes_everything_and_gives_the_reason(db: Database) -> Non
 
 def test_members_not_begun_are_not_begun_after_a_failure(db: Database) -> None:
     members = [f"m{number:03}" for number in range(100)]
-    world = World()
+    world = StepLog()
     gate = Gate()
 
     def fail_first() -> None:
@@ -71,10 +82,10 @@ def test_members_not_begun_are_not_begun_after_a_failure(db: Database) -> None:
 
     for member in members:
         world.at[member] = fail_first
-    with conducting(db, world) as conductor:
-        flow_id = accept(db, *members)
+    with running_conductor(db, world) as conductor:
+        flow_id = accept_flow(db, *members)
         conductor.submit_flow(flow_id)
-        flow = finish(db, conductor, flow_id)
+        flow = await_flow(db, conductor, flow_id)
         with db.read() as session:
             events = flows.all_events(session, flow_id)
     cancelled = [e for e in events if e.detail and e.detail.get("failure", {}).get("type") == "FlowCancelled"]
@@ -84,11 +95,11 @@ def test_members_not_begun_are_not_begun_after_a_failure(db: Database) -> None:
 
 
 def test_a_failed_undo_is_a_state_that_lists_what_is_left(db: Database) -> None:
-    world = World(at={"last": fail, "-b": lambda: fail("cannot undo")})
-    with conducting(db, world) as conductor:
-        flow_id = accept(db, "a", "b")
+    world = StepLog(at={"last": fail, "-b": lambda: fail("cannot undo")})
+    with running_conductor(db, world) as conductor:
+        flow_id = accept_flow(db, "a", "b")
         conductor.submit_flow(flow_id)
-        flow = finish(db, conductor, flow_id)
+        flow = await_flow(db, conductor, flow_id)
     assert flow.state is FlowState.ROLLBACK_FAILED
     left = {item["task"]: item["state"] for item in flow.leftovers}
     assert left["test.each[b]"] == "REVERT_FAILURE"
@@ -111,11 +122,11 @@ def test_onward_steps_are_tried_again(db: Database) -> None:
         )
         return linear_flow.Flow("test").add(First(), forward)
 
-    world = World(at={"a": flaky})
-    with conducting(db, world, graph) as conductor:
-        flow_id = accept(db, "a")
+    world = StepLog(at={"a": flaky})
+    with running_conductor(db, world, graph) as conductor:
+        flow_id = accept_flow(db, "a")
         conductor.submit_flow(flow_id)
-        flow = finish(db, conductor, flow_id)
+        flow = await_flow(db, conductor, flow_id)
         with db.read() as session:
             attempts = {atom.atom: atom.attempts for atom in flows.list_atom_states(session, flow_id)}
     assert flow.state is FlowState.SUCCESS
@@ -132,25 +143,25 @@ def test_exhausted_attempts_undo_the_whole_flow(db: Database) -> None:
         )
         return linear_flow.Flow("test").add(First(), forward)
 
-    world = World(at={"a": fail})
-    with conducting(db, world, graph) as conductor:
-        flow_id = accept(db, "a")
+    world = StepLog(at={"a": fail})
+    with running_conductor(db, world, graph) as conductor:
+        flow_id = accept_flow(db, "a")
         conductor.submit_flow(flow_id)
-        flow = finish(db, conductor, flow_id)
+        flow = await_flow(db, conductor, flow_id)
     assert flow.state is FlowState.REVERTED
     assert world.did[-1] == "-first"
 
 
 def test_a_second_conductor_takes_over_and_the_first_writes_nothing_more(db: Database) -> None:
-    stuck, world = World(), World()
+    stuck, world = StepLog(), StepLog()
     gate = Gate()
     stuck.at["b"] = gate
-    with conducting(db, stuck, name="old") as old:
-        flow_id = accept(db, "a", "b")
+    with running_conductor(db, stuck, name="old") as old:
+        flow_id = accept_flow(db, "a", "b")
         old.submit_flow(flow_id)
         assert gate.reached.wait(10)
-        with conducting(db, world, name="new") as new:
-            flow = finish(db, new, flow_id)
+        with running_conductor(db, world, name="new") as new:
+            flow = await_flow(db, new, flow_id)
         with db.read() as session:
             before = flows.all_events(session, flow_id)
         gate.open()
@@ -168,11 +179,11 @@ def test_a_second_conductor_takes_over_and_the_first_writes_nothing_more(db: Dat
 
 
 def test_stopping_lets_a_step_end_and_leaves_the_rest_to_the_next_start(db: Database) -> None:
-    world = World()
+    world = StepLog()
     gate = Gate()
     world.at["first"] = gate
-    with conducting(db, world) as conductor:
-        flow_id = accept(db, "a")
+    with running_conductor(db, world) as conductor:
+        flow_id = accept_flow(db, "a")
         conductor.submit_flow(flow_id)
         assert gate.reached.wait(10)
         import threading
@@ -186,16 +197,16 @@ def test_stopping_lets_a_step_end_and_leaves_the_rest_to_the_next_start(db: Data
             assert flows.get(session, flow_id, None).state is FlowState.RUNNING
     assert world.did == ["first"]
     world.at.clear()
-    with conducting(db, world) as conductor:
-        assert finish(db, conductor, flow_id).state is FlowState.SUCCESS
+    with running_conductor(db, world) as conductor:
+        assert await_flow(db, conductor, flow_id).state is FlowState.SUCCESS
     assert world.did == ["first", "a", "last"]
 
 
 def test_a_flow_of_another_version_is_left_untouched(db: Database) -> None:
     """S134."""
-    flow_id = accept(db, "a")
-    world = World()
-    with conducting(db, world, version=2) as conductor:
+    flow_id = accept_flow(db, "a")
+    world = StepLog()
+    with running_conductor(db, world, version=2) as conductor:
         for _ in range(100):
             with db.read() as session:
                 flow = flows.get(session, flow_id, None)
@@ -208,17 +219,17 @@ def test_a_flow_of_another_version_is_left_untouched(db: Database) -> None:
 
 
 def test_a_changed_graph_is_refused(db: Database) -> None:
-    world = World()
+    world = StepLog()
     gate = Gate()
     world.at["a"] = gate
-    with conducting(db, world) as conductor:
-        flow_id = accept(db, "a", "b")
+    with running_conductor(db, world) as conductor:
+        flow_id = accept_flow(db, "a", "b")
         conductor.submit_flow(flow_id)
         assert gate.reached.wait(10)
         with db.write() as session:
             session.execute(Flow.__table__.update().values(fingerprint="another"))
-        other = World()
-        with conducting(db, other, name="new") as new:
+        other = StepLog()
+        with running_conductor(db, other, name="new") as new:
             for _ in range(100):
                 with db.read() as session:
                     flow = flows.get(session, flow_id, None)
@@ -232,11 +243,11 @@ def test_a_changed_graph_is_refused(db: Database) -> None:
 
 def test_history_folds_to_the_stored_states(db: Database) -> None:
     for at in ({}, {"b": fail}, {"last": fail}):
-        world = World(at=dict(at))
-        with conducting(db, world) as conductor:
-            flow_id = accept(db, "a", "b")
+        world = StepLog(at=dict(at))
+        with running_conductor(db, world) as conductor:
+            flow_id = accept_flow(db, "a", "b")
             conductor.submit_flow(flow_id)
-            finish(db, conductor, flow_id)
+            await_flow(db, conductor, flow_id)
         with db.read() as session:
             told = {atom.atom: atom.state for atom in flows.list_atom_states(session, flow_id)}
             stored = dict(
@@ -252,7 +263,7 @@ def test_history_folds_to_the_stored_states(db: Database) -> None:
 
 
 def test_nothing_is_executed_before_its_beginning_is_on_disk(db: Database) -> None:
-    world = World()
+    world = StepLog()
     seen: dict[str, str] = {}
 
     def look(name: str) -> None:
@@ -261,10 +272,10 @@ def test_nothing_is_executed_before_its_beginning_is_on_disk(db: Database) -> No
         seen[name] = str(row)
 
     world.at = {"first": lambda: look("test.first"), "a": lambda: look("test.each[a]")}
-    with conducting(db, world, build) as conductor:
-        flow_id = accept(db, "a")
+    with running_conductor(db, world, build_flow) as conductor:
+        flow_id = accept_flow(db, "a")
         conductor.submit_flow(flow_id)
-        finish(db, conductor, flow_id)
+        await_flow(db, conductor, flow_id)
     assert seen == {"test.first": "RUNNING", "test.each[a]": "RUNNING"}
 
 
@@ -273,11 +284,11 @@ def test_what_ends_a_process_fails_a_step(db: Database, error: BaseException) ->
     def end() -> None:
         raise error
 
-    world = World(at={"b": end})
-    with conducting(db, world) as conductor:
-        flow_id = accept(db, "a", "b")
+    world = StepLog(at={"b": end})
+    with running_conductor(db, world) as conductor:
+        flow_id = accept_flow(db, "a", "b")
         conductor.submit_flow(flow_id)
-        flow = finish(db, conductor, flow_id)
+        flow = await_flow(db, conductor, flow_id)
     assert flow.state is FlowState.REVERTED
     assert flow.reason is not None
     assert type(error).__name__ in flow.reason
@@ -288,11 +299,11 @@ def test_a_failure_caused_by_what_ends_a_process_is_stored(db: Database) -> None
     def end() -> None:
         raise FinalDriverError("interrupted") from KeyboardInterrupt()
 
-    world = World(at={"last": end})
-    with conducting(db, world) as conductor:
-        flow_id = accept(db, "a")
+    world = StepLog(at={"last": end})
+    with running_conductor(db, world) as conductor:
+        flow_id = accept_flow(db, "a")
         conductor.submit_flow(flow_id)
-        flow = finish(db, conductor, flow_id)
+        flow = await_flow(db, conductor, flow_id)
     assert (flow.state, flow.reason) == (FlowState.REVERTED, "interrupted")
 
 
@@ -300,9 +311,9 @@ def test_what_ends_a_process_fails_an_undo(db: Database) -> None:
     def end() -> None:
         raise SystemExit(3)
 
-    world = World(at={"last": fail, "-b": end})
-    with conducting(db, world) as conductor:
-        flow_id = accept(db, "a", "b")
+    world = StepLog(at={"last": fail, "-b": end})
+    with running_conductor(db, world) as conductor:
+        flow_id = accept_flow(db, "a", "b")
         conductor.submit_flow(flow_id)
-        flow = finish(db, conductor, flow_id)
+        flow = await_flow(db, conductor, flow_id)
     assert flow.state is FlowState.ROLLBACK_FAILED

@@ -12,7 +12,14 @@ from cgflow.db.database import Database
 from cgflow.db.repositories import flow as flows
 from cgflow.engine import writer
 from cgflow.status import FlowState
-from tests.support.graphs import Gate, World, accept, conducting, database, finish
+from tests.support.small_flows import (
+    Gate,
+    StepLog,
+    accept_flow,
+    await_flow,
+    create_database,
+    running_conductor,
+)
 
 
 class Outage:
@@ -41,23 +48,23 @@ class Outage:
 
 @pytest.fixture
 def db(database_url: str) -> Iterator[Database]:
-    made = database(database_url)
+    made = create_database(database_url)
     yield made
     made.close()
 
 
 def test_flows_wait_and_go_on(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     outage = Outage(monkeypatch)
-    world = World()
+    world = StepLog()
     world.at["first"] = lambda: setattr(outage, "is_on", True)
-    with conducting(db, world) as conductor:
-        flow_id = accept(db, "a", "b")
+    with running_conductor(db, world) as conductor:
+        flow_id = accept_flow(db, "a", "b")
         conductor.submit_flow(flow_id)
         assert outage.gate.reached.wait(10)
         assert not conductor.is_healthy
         assert world.did == ["first"], "nothing is begun whose beginning cannot be stored"
         outage.is_on = False
-        assert finish(db, conductor, flow_id).state is FlowState.SUCCESS
+        assert await_flow(db, conductor, flow_id).state is FlowState.SUCCESS
         assert conductor.is_healthy
     assert sorted(world.did) == ["a", "b", "first", "last"], "nothing ran twice"
 
@@ -66,18 +73,18 @@ def test_stopping_does_not_wait_for_a_database_that_is_away(
     db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     outage = Outage(monkeypatch)
-    world = World()
+    world = StepLog()
     world.at["first"] = lambda: setattr(outage, "is_on", True)
-    with conducting(db, world) as conductor:
-        flow_id = accept(db, "a")
+    with running_conductor(db, world) as conductor:
+        flow_id = accept_flow(db, "a")
         conductor.submit_flow(flow_id)
         assert outage.gate.reached.wait(10)
     with db.read() as session:
         assert flows.get(session, flow_id, None).state is FlowState.RUNNING
     outage.is_on = False
     world.at.clear()
-    with conducting(db, world) as conductor:
-        assert finish(db, conductor, flow_id).state is FlowState.SUCCESS
+    with running_conductor(db, world) as conductor:
+        assert await_flow(db, conductor, flow_id).state is FlowState.SUCCESS
     assert world.did == ["first", "first", "a", "last"], "what was not stored as done is done again"
 
 
@@ -93,16 +100,16 @@ def test_rows_that_are_refused_stop_their_own_flow_alone(
         real(session, batch)  # type: ignore[arg-type]
 
     monkeypatch.setattr(writer, "_write_saves", write)
-    world = World()
+    world = StepLog()
     gate = Gate()
     world.at["x"] = gate
-    with conducting(db, world) as conductor:
-        doomed, other = accept(db, "x"), accept(db, "y")
+    with running_conductor(db, world) as conductor:
+        doomed, other = accept_flow(db, "x"), accept_flow(db, "y")
         conductor.submit_flow(doomed)
         assert gate.reached.wait(10)
         bad.append(doomed)
         gate.open()
         conductor.submit_flow(other)
-        assert finish(db, conductor, other).state is FlowState.SUCCESS
+        assert await_flow(db, conductor, other).state is FlowState.SUCCESS
     with db.read() as session:
         assert flows.get(session, doomed, None).state is FlowState.RUNNING

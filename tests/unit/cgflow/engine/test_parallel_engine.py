@@ -21,7 +21,7 @@ from cgflow.errors import FinalDriverError
 from cgflow.status import FlowState
 from flows.catalog import OPERATIONS
 from tests.stories.shapes import SHAPES
-from tests.support.graphs import World, accept, conducting, database, finish
+from tests.support.small_flows import StepLog, accept_flow, await_flow, create_database, running_conductor
 
 
 class Step(Task):
@@ -29,10 +29,10 @@ class Step(Task):
 
     atom = "step"
 
-    def execute(self, world: World) -> None:
+    def execute(self, world: StepLog) -> None:
         world.do(self.name)
 
-    def revert(self, world: World, **_: object) -> None:
+    def revert(self, world: StepLog, **_: object) -> None:
         world.do(f"-{self.name}")
 
 
@@ -117,16 +117,16 @@ def test_what_is_next_is_what_taskflow_would_choose(
     monkeypatch.setattr("cgflow.engine.backoff.FIRST_PAUSE_S", 0)
     drawn = Steps(seed)
     drawn.flow(3)
-    world = World()
+    world = StepLog()
     for name in drawn.random.sample(drawn.names, k=min(len(drawn.names), seed % 3)):
         world.at[name] = fail
     if seed % 5 == 4:
         world.at[f"-{drawn.random.choice(drawn.names)}"] = fail
-    db = database(f"sqlite:///{tmp_path / 'test.db'}")
-    with conducting(db, world, lambda members: Steps(seed).flow(3)) as conductor:
-        flow_id = accept(db)
+    db = create_database(f"sqlite:///{tmp_path / 'test.db'}")
+    with running_conductor(db, world, lambda members: Steps(seed).flow(3)) as conductor:
+        flow_id = accept_flow(db)
         conductor.submit_flow(flow_id)
-        flow = finish(db, conductor, flow_id)
+        flow = await_flow(db, conductor, flow_id)
     db.close()
     assert Compared.differences == []
     assert flow.state in (FlowState.SUCCESS, FlowState.REVERTED, FlowState.ROLLBACK_FAILED)

@@ -25,7 +25,15 @@ from cgflow.engine import backoff, conductor, flow_actions
 from cgflow.engine.backoff import Backoff
 from cgflow.errors import FinalDriverError
 from cgflow.status import UNFINISHED, FlowState
-from tests.support.graphs import Each, Gate, World, accept, conducting, database, finish
+from tests.support.small_flows import (
+    Each,
+    Gate,
+    StepLog,
+    accept_flow,
+    await_flow,
+    create_database,
+    running_conductor,
+)
 
 ATTEMPTS = 3
 ONCE, ALWAYS = (1,), tuple(range(1, 100))
@@ -94,9 +102,9 @@ def built(graph: Graph) -> Flow:
     return build(graph)
 
 
-def failures(failing: Fails) -> World:
+def failures(failing: Fails) -> StepLog:
     """Return a world in which these points fail at the given attempts."""
-    world = World()
+    world = StepLog()
     for point, times in failing.items():
         world.at[point] = Failing(point, times)
     return world
@@ -121,13 +129,13 @@ def play(db: Database, case: Case) -> records.Flow:
         return flow
     with db.write() as session:
         flow_actions.retry_rollback(session, flow.id, flow_actions.Actor("somebody"), "tried again")
-    with conducting(db, World(), lambda **_: built(case.graph), name="third") as third:
-        return finish(db, third, flow.id)
+    with running_conductor(db, StepLog(), lambda **_: built(case.graph), name="third") as third:
+        return await_flow(db, third, flow.id)
 
 
 def ended(db: Database, case: Case) -> records.Flow:
     """Run a case to its first end; a conductor whose flow is taken over is released after that."""
-    flow_id = accept(db)
+    flow_id = accept_flow(db)
     world, gate = failures(case.failing), Gate()
     if case.taken_at is not None:
         world.at[case.taken_at] = gate
@@ -135,17 +143,17 @@ def ended(db: Database, case: Case) -> records.Flow:
     def graph(**_: object) -> Flow:
         return built(case.graph)
 
-    with conducting(db, world, graph, name="first") as first:
+    with running_conductor(db, world, graph, name="first") as first:
         if case.taken_at is None:
-            return finish(db, first, flow_id)
+            return await_flow(db, first, flow_id)
         while not gate.reached.wait(0.01):
             with db.read() as session:
                 flow = flows.get(session, flow_id, None)
             if flow.state not in UNFINISHED:
                 return flow
         try:
-            with conducting(db, failures(case.failing), graph, name="second") as second:
-                return finish(db, second, flow_id)
+            with running_conductor(db, failures(case.failing), graph, name="second") as second:
+                return await_flow(db, second, flow_id)
         finally:
             gate.open()
 
@@ -181,7 +189,7 @@ def faults(flow: records.Flow, told: list[records.FlowEvent], states: dict[str, 
 def db(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
     monkeypatch.setattr(backoff, "FIRST_PAUSE_S", 0)
     monkeypatch.setattr(conductor, "UNDO_ATTEMPTS", 0)
-    made = database(f"sqlite:///{tmp_path / 'test.db'}")
+    made = create_database(f"sqlite:///{tmp_path / 'test.db'}")
     yield made
     made.close()
 

@@ -12,7 +12,7 @@ import pytest
 from cgflow.db.database import Database
 from cgflow.db.models import Flow
 from cgflow.status import FlowState
-from tests.support.migrated import migrate
+from tests.support.database_schema import migrate
 
 NOW = datetime.fromisoformat("2026-11-22T10:00:00")
 MakeFlow = Callable[..., str]

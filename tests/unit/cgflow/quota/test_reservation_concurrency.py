@@ -13,7 +13,7 @@ from cgflow.db.models import Base, Reservation
 from cgflow.errors import QuotaExceeded
 from cgflow.quota import reservations, usage
 from cgflow.status import ReservationState
-from tests.support.postgres import postgres_database
+from tests.support.postgresql_server import postgres_database
 
 from .conftest import NOW, add_flow
 

@@ -13,7 +13,7 @@ from cgflow.db.repositories import backend
 from cgflow.drivers.contract import Report
 from cgflow.errors import NotFound
 from cgflow.status import Status
-from tests.support.migrated import migrate
+from tests.support.database_schema import migrate
 
 NOW = datetime.fromisoformat("2026-11-22T10:00:00")
 LATER = NOW + timedelta(seconds=10)

@@ -11,21 +11,21 @@ from cgflow.db.database import Database
 from cgflow.db.repositories import flow as flows
 from cgflow.engine import flow_actions
 from cgflow.errors import AlreadyCommitted, CancelRequested, FenceLost, InvalidState
-from tests.support.graphs import accept, database
+from tests.support.small_flows import accept_flow, create_database
 
 ROUNDS = 25
 
 
 @pytest.fixture
 def db(database_url: str) -> Iterator[Database]:
-    made = database(database_url)
+    made = create_database(database_url)
     yield made
     made.close()
 
 
 @pytest.fixture
 def flow_id(db: Database) -> str:
-    return taken(db, accept(db))
+    return taken(db, accept_flow(db))
 
 
 def taken(db: Database, flow_id: str, epoch: int = 0) -> str:
@@ -97,7 +97,7 @@ def test_who_lost_the_flow_does_not_commit_it(db: Database, flow_id: str) -> Non
 
 def test_of_a_commit_and_a_cancel_at_once_one_is_done(db: Database) -> None:
     for _ in range(ROUNDS):
-        flow_id = taken(db, accept(db))
+        flow_id = taken(db, accept_flow(db))
         together = threading.Barrier(2)
         done = []
 

@@ -25,7 +25,7 @@ from cgflow.errors import Conflict, InvalidState, NotFound
 from cgflow.quota import limits, reservations
 from cgflow.records import QuotaLine
 from cgflow.status import FlowState, Status
-from tests.support.migrated import migrate
+from tests.support.database_schema import migrate
 
 GOLD, SILVER = "ab3cd5ef-0000-4000-8000-00000000000a", "ab3cd5ef-0000-4000-8000-00000000000b"
 

@@ -11,7 +11,7 @@ from cgflow.context import RequestContext
 from cgflow.db.models import Base
 from cgflow.db.repositories import volume_type
 from cgflow.errors import NotFound
-from tests.support.postgres import postgres_database
+from tests.support.postgresql_server import postgres_database
 
 GOLD = "ab3cd5ef-0000-4000-8000-00000000000a"
 USER = RequestContext("u", "p1", "r")
