@@ -29,6 +29,7 @@ from cgflow.drivers.contract import StorageDriver
 from cgflow.engine.conductor import Conductor
 from cgflow.engine.definition import Definition
 from cgflow.engine.event_signal import FlowEventSignal
+from cgflow.engine.takeover import ACCEPTED_EPOCH
 from cgflow.errors import FlowMismatch, InvalidInput, NotFound
 from cgflow.quota import reservations
 from cgflow.status import Status
@@ -123,13 +124,17 @@ class Accepted:
 
 @dataclass
 class Acceptance:
-    """An acceptance in progress. ``flow_id`` is also the id of its quota reservation."""
+    """An acceptance in progress. ``flow_id`` is also the id of its quota reservation.
+
+    ``conductor`` is the name of the conductor that will run the flow.
+    """
 
     session: Session
     context: RequestContext
     settings: Settings
     version_of: Callable[[str], int]
     flow_id: str
+    conductor: str
     claims: dict[str, list[str]] = field(default_factory=dict)
     has_flow: bool = False
 
@@ -183,7 +188,8 @@ class Acceptance:
             group_id=group_id,
             shape=dict(shape),
             symbols={**common, **symbols},
-            epoch=0,
+            epoch=ACCEPTED_EPOCH,
+            conductor=self.conductor,
         )
         if deltas:
             expires = clock.now() + timedelta(seconds=self.settings.reservation_expire_s)
@@ -223,10 +229,12 @@ def accepting(runtime: Runtime, context: RequestContext) -> Iterator[Acceptance]
     """
     flow_id = new_id()
     with runtime.accepting_transaction(flow_id) as session:
-        acceptance = Acceptance(session, context, runtime.settings, runtime.version_of, flow_id)
+        acceptance = Acceptance(
+            session, context, runtime.settings, runtime.version_of, flow_id, runtime.conductor.name
+        )
         yield acceptance
     if acceptance.has_flow:
-        runtime.on_commit(lambda: runtime.conductor.submit_flow(flow_id))
+        runtime.on_commit(lambda: runtime.conductor.submit_accepted_flow(flow_id))
 
 
 def _call_all(calls: list[Callable[[], None]]) -> None:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import copy
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from sqlalchemy import URL, Connection, Engine, create_engine, exc, make_url
 from sqlalchemy.orm import Session, sessionmaker
@@ -28,6 +28,10 @@ from cgflow.db.transient_errors import OutageLog
 _BUSY_TIMEOUT_S = 5
 _TURN_TIMEOUT_S = 30
 _CONNECT_TIMEOUT_S = 5
+
+Guard = Callable[[], AbstractContextManager[Callable[[Session], None]]]
+"""Surrounds a write transaction. What it yields is called first in the transaction, and may refuse it by
+raising."""
 
 
 class Database:
@@ -43,7 +47,7 @@ class Database:
         self._readers = sessionmaker(self.engine, expire_on_commit=False)
         self._writers = sessionmaker(self.writing_engine, expire_on_commit=False)
         self._write_lock = threading.Lock() if self.is_sqlite else None
-        self._check: Callable[[Session], None] | None = None
+        self._guard: Guard = _no_guard
 
     @property
     def is_sqlite(self) -> bool:
@@ -59,9 +63,8 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Session]:
         """Open a transaction that commits at the end, or rolls back when an exception escapes."""
-        with self._open_for_writing(), self._writers() as session, session.begin():
-            if self._check is not None:
-                self._check(session)
+        with self._guard() as begin, self._open_for_writing(), self._writers() as session, session.begin():
+            begin(session)
             yield session
 
     @contextmanager
@@ -76,15 +79,15 @@ class Database:
         with self._outages.track(kind), self._hold_write_lock(), self._check_disk_reserve():
             yield
 
-    def with_check(self, check: Callable[[Session], None]) -> Database:
-        """Return the same database, in which each write transaction begins with a check.
+    def with_guard(self, guard: Guard) -> Database:
+        """Return the same database, with a guard around each write transaction.
 
-        An exception from the check refuses the transaction. These transactions belong to accepted
-        operations, which have to end, so they may use the reserve.
+        These transactions belong to accepted operations, which have to end, so they may use the
+        reserve.
         """
-        checked = self.with_disk_reserve()
-        checked._check = check  # noqa: SLF001 - an instance of this class
-        return checked
+        guarded = self.with_disk_reserve()
+        guarded._guard = guard  # noqa: SLF001 - an instance of this class
+        return guarded
 
     def with_disk_reserve(self) -> Database:
         """Return the same database, whose transactions may use the reserve."""
@@ -121,6 +124,10 @@ class Database:
             yield
         finally:
             self._write_lock.release()
+
+
+def _no_guard() -> AbstractContextManager[Callable[[Session], None]]:
+    return nullcontext(lambda _: None)
 
 
 def _create_engines(url: URL) -> tuple[Engine, Engine]:

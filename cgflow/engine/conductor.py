@@ -94,6 +94,8 @@ class Conductor:
         self._shut_out: SessionFenced | None = None
         self._is_stopping = False
         self._stop_retrying = threading.Event()
+        # The flows that were accepted for this conductor and that it has not taken up yet.
+        self._accepted: set[str] = set()
         # For each resumed flow that is not yet taken up: the flow action that resumed it.
         self._resumed: dict[str, dict[str, Any]] = {}
 
@@ -106,8 +108,14 @@ class Conductor:
             self.submit_flow(flow_id)
         return left
 
+    def submit_accepted_flow(self, flow_id: str) -> None:
+        """Take up a flow that was accepted for this conductor. The acceptance is committed."""
+        with self._lock:
+            self._accepted.add(flow_id)
+        self.submit_flow(flow_id)
+
     def submit_flow(self, flow_id: str, action: dict[str, Any] | None = None) -> None:
-        """Take up a flow whose acceptance is committed. While stopping, leave it to the next start.
+        """Take an unfinished flow over. While stopping, leave it to the next start.
 
         ``action`` is the flow action that caused this, for the flow's history.
         """
@@ -226,10 +234,9 @@ class Conductor:
             LOG.warning("not noted on flow %s, for the database does not answer: %s", flow_id, why)
 
     def _take_over_and_run(self, flow_id: str) -> None:
-        def take() -> takeover.TakenFlow | None:
-            return takeover.take_over(self._database, flow_id, self.name, self._fence)
-
-        taken = retry_while_unavailable(take, self._stop_retrying, f"flow {flow_id}")
+        taken = retry_while_unavailable(
+            lambda: self._take_up(flow_id), self._stop_retrying, f"flow {flow_id}"
+        )
         if taken is None:
             return
         flow, stored = taken.flow, taken.stored
@@ -241,19 +248,19 @@ class Conductor:
         run.retry_while_unavailable(
             lambda: self._go_forward_only_if_committed(run, engine, stored), f"flow {flow_id}"
         )
-        resumed, is_new = flow.epoch > 1, flow.state is FlowState.ACCEPTED
+        is_new = flow.state is FlowState.ACCEPTED
         self._lifecycle_listener.notify_start(run)
         with self._lock:
             by = self._resumed.pop(flow_id, {})
         run.save_flow_transition(
             FlowState.RUNNING if is_new or run.is_committed else flow.state,
-            {"result": {"resumed": resumed, "epoch": flow.epoch, **by}},
+            {"result": {"resumed": not is_new, "epoch": flow.epoch, **by}},
             "started_at" if is_new else None,
             fingerprint=digest,
         )
         if taken.unrecorded is not None:
             run.record_note(taken.unrecorded)
-        LOG.info("%s flow %s (%s)", "resuming" if resumed else "running", flow_id, flow.operation)
+        LOG.info("%s flow %s (%s)", "running" if is_new else "resuming", flow_id, flow.operation)
         if not outcome.has_engine_finished(stored):
             with self._lock:
                 if self._is_stopping:
@@ -265,6 +272,18 @@ class Conductor:
                 with self._lock:
                     del self._running[flow_id]
         self._record_outcome(run, stored, _steps_without_effect(engine))
+
+    def _take_up(self, flow_id: str) -> takeover.TakenFlow | None:
+        with self._lock:
+            is_accepted_here = flow_id in self._accepted
+        if is_accepted_here:
+            taken = takeover.take_up_accepted(self._database, flow_id, self.name)
+            # From now on, only a takeover separates a second run from the saves of the first.
+            with self._lock:
+                self._accepted.discard(flow_id)
+            if taken is not None:
+                return taken
+        return takeover.take_over(self._database, flow_id, self.name, self._fence)
 
     def _go_forward_only_if_committed(self, run: FlowRun, engine: ParallelEngine, stored: Any) -> None:
         """Determine whether the flow has passed its point of no return; if so, it only goes forward."""
@@ -303,7 +322,7 @@ class Conductor:
         )
         # Collaborators are never stored. The symbols are part of the flow's own record.
         fenced = {
-            name: thing.with_check(run.check_owner) if isinstance(thing, Database) else thing
+            name: thing.with_guard(run.guard_transaction) if isinstance(thing, Database) else thing
             for name, thing in self._collaborators.items()
         }
         engine.storage.inject({**flow.symbols, **fenced}, transient=True)
@@ -359,7 +378,7 @@ class Conductor:
     def _record_failed_rollback(
         self, run: FlowRun, verdict: outcome.Outcome, undo_at: datetime | None
     ) -> None:
-        with self._database.with_check(run.check_owner).write() as session:
+        with self._database.with_guard(run.guard_transaction).write() as session:
             flows.record_failed_rollback(session, run.flow, verdict.reason or "", undo_at)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, TypeVar
 
 from sqlalchemy import Table
@@ -22,7 +22,6 @@ from cgflow.errors import (
     AlreadyCommitted,
     CancelRequested,
     CgflowError,
-    FenceLost,
     FlowCancelled,
     ServiceUnavailable,
     SessionFenced,
@@ -39,9 +38,9 @@ Answer = TypeVar("Answer")
 class FlowRun:
     """State that the engine, the steps and the history of one running flow share.
 
-    * Durable barrier: a step's effect begins only when everything that was saved before it is on
-      disk. Otherwise a crash could leave an effect whose start is not recorded, and which would not
-      be undone.
+    * Durable barrier: a step's effect at a backend begins only when everything that was saved
+      before it is on disk, and its effect in the database is stored together with that. Otherwise a
+      crash could leave an effect whose start is not recorded, and which would not be undone.
     * Cancel flag: TaskFlow starts every member of an unordered flow even if one has already failed.
       Here the members that have not started are not started.
     * Point of no return: a flow that has committed its operation is neither cancelled nor reverted.
@@ -79,8 +78,8 @@ class FlowRun:
 
     # What steps call
 
-    def before_execute(self, atom: str, *, is_commit: bool = False, reads_only: bool = False) -> None:
-        """Wait until the step's start is durable, unless the step only reads.
+    def before_execute(self, atom: str, *, needs_durable_start: bool, is_commit: bool = False) -> None:
+        """Record the step's start if necessary, and wait until it is durable if it must be.
 
         Raises: FlowCancelled, CancelRequested, FenceLost.
         """
@@ -92,11 +91,11 @@ class FlowRun:
         if self._is_cancelled and not is_commit:
             raise CancelRequested(str(self._cancel_reason))
         self._record_start_if_missing(atom, states.RUNNING)
-        if not reads_only:
+        if needs_durable_start:
             self._writer.wait_durable(self.owner, self._begun_at[atom])
 
-    def before_revert(self, atom: str) -> None:
-        """Wait until the failure that causes the undo is durable.
+    def before_revert(self, atom: str, *, needs_durable_start: bool) -> None:
+        """Record the start of the undo if necessary, and wait until it is durable if it must be.
 
         Raises: FenceLost; CgflowError, if the flow is committed. The latter ends the ownership.
         """
@@ -107,7 +106,8 @@ class FlowRun:
             )
             raise self.owner.lost
         self._record_start_if_missing(atom, states.REVERTING)
-        self._writer.wait_durable(self.owner, self._begun_at[atom])
+        if needs_durable_start:
+            self._writer.wait_durable(self.owner, self._begun_at[atom])
 
     def _record_start_if_missing(self, atom: str, state: str) -> None:
         """Record a start that TaskFlow does not save: that of a step which an earlier run had started."""
@@ -130,16 +130,9 @@ class FlowRun:
                 self.owner.lost = end
             raise
 
-    def check_owner(self, session: Session) -> None:
-        """Refuse the writes of a step whose flow was taken over, and lock the flow against a takeover.
-
-        Raises: FenceLost.
-        """
-        stored = flows.lock_epoch(session, self.flow.id)
-        if stored != self.owner.epoch:
-            if self.owner.lost is None:
-                self.owner.lost = FenceLost.of(self.flow.id, self.owner.epoch, stored)
-            raise self.owner.lost
+    def guard_transaction(self) -> AbstractContextManager[Callable[[Session], None]]:
+        """Surround a write transaction of a step (see ``Writer.guard_transaction``)."""
+        return self._writer.guard_transaction(self.owner)
 
     def check_not_stopped(self, atom: str) -> None:
         """Check whether a long step should continue.
@@ -165,17 +158,20 @@ class FlowRun:
         Raises: FenceLost, CancelRequested, and whatever else the work raises.
         """
 
-        def record(session: Session) -> None:
-            try:
-                flows.record_commit(session, self.flow.id, self.owner.epoch, heeds_cancel=heeds_cancel)
-            except FenceLost as lost:
-                self.owner.lost = self.owner.lost or lost
-                raise
+        @contextmanager
+        def guard_commit() -> Iterator[Callable[[Session], None]]:
+            with self.guard_transaction() as begin:
+
+                def begin_commit(session: Session) -> None:
+                    begin(session)
+                    flows.record_commit(session, self.flow.id, self.owner.epoch, heeds_cancel=heeds_cancel)
+
+                yield begin_commit
 
         if self.is_committed:
             return
         try:
-            work(database.with_check(record))
+            work(database.with_guard(guard_commit))
         except AlreadyCommitted:
             LOG.info("flow %s had committed its operation before", self.flow.id)
         except Exception as error:

@@ -36,12 +36,17 @@ def load_flow_detail(session: Session, flow_id: str, operation: str) -> models.F
     """Return the stored details of a flow, or empty ones if no engine has saved it yet."""
     stored = session.execute(_FLOW_DETAIL, {"flow_id": flow_id}).mappings().first()
     if stored is None:
-        return models.FlowDetail(operation, flow_id)
+        return new_flow_detail(flow_id, operation)
     detail = models.FlowDetail.from_dict(dict(stored))
     atoms = session.execute(_ATOM_DETAILS, {"flow_id": flow_id}).mappings()
     for row in atoms:
         detail.add(models.atom_detail_class(row["atom_type"]).from_dict(dict(row)))
     return detail
+
+
+def new_flow_detail(flow_id: str, operation: str) -> models.FlowDetail:
+    """Return the empty details of a flow that no engine has saved yet."""
+    return models.FlowDetail(operation, flow_id)
 
 
 class RunPersistence(base.Backend, base.Connection):  # type: ignore[misc]  # TaskFlow ships no types

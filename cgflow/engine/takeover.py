@@ -5,7 +5,11 @@ does not keep the stale owner out of the backend, where a call in flight may lan
 after the new owner has undone the same step. Therefore the old owner's session is fenced at the
 backend first, and only then does the epoch rise. If this process dies between the two, the flow
 still names the old owner, and the next conductor fences it again. A flow whose old owner cannot be
-shut out is left unchanged, with a reason, and retried.
+shut out is left unchanged, with a reason, and retried. An ``accepted`` flow needs no fence at the
+backend: its owner calls the backend only after it has stored that the flow is ``running``.
+
+A flow belongs to the conductor of the process that accepts it from its acceptance on, with epoch 1.
+That conductor takes it up without a takeover.
 """
 
 from __future__ import annotations
@@ -23,6 +27,10 @@ from cgflow.db.repositories import flow as flows
 from cgflow.engine import persistence
 from cgflow.errors import NotFenced, SessionFenced, describe
 from cgflow.masking import mask_text
+from cgflow.status import FlowState
+
+ACCEPTED_EPOCH = 1
+"""The epoch of a flow that no conductor has taken over."""
 
 Fence = Callable[[records.Flow], None]
 """Shuts the conductor that a flow names out of every backend that the flow may have touched."""
@@ -43,6 +51,24 @@ class TakenFlow:
     unrecorded: dict[str, Any] | None
 
 
+def take_up_accepted(database: Database, flow_id: str, conductor: str) -> TakenFlow | None:
+    """Return a flow that was accepted for this conductor, which has not run it yet.
+
+    None if it is not such a flow any more, because another conductor has taken it over.
+    """
+    with database.read() as session:
+        flow = flows.find_unfinished(session, flow_id)
+        if flow is None or (flow.epoch, flow.conductor) != (ACCEPTED_EPOCH, conductor):
+            return None
+        return TakenFlow(
+            flow,
+            flows.last_event_per_atom(session, flow_id),
+            persistence.new_flow_detail(flow_id, flow.operation),
+            "",
+            _unrecorded_cancel_detail(session, flow),
+        )
+
+
 def take_over(database: Database, flow_id: str, conductor: str, fence: Fence) -> TakenFlow | None:
     """Take an unfinished flow over; None if it has ended, or another conductor was faster.
 
@@ -52,7 +78,7 @@ def take_over(database: Database, flow_id: str, conductor: str, fence: Fence) ->
         found = flows.find_unfinished(session, flow_id)
     if found is None:
         return None
-    if found.conductor not in (None, conductor):
+    if found.conductor not in (None, conductor) and found.state is not FlowState.ACCEPTED:
         _fence_earlier_conductor(database, found, fence)
     with database.write() as session:
         # A conductor that took it since the read above is not the one that was fenced.

@@ -39,13 +39,19 @@ class Task(task.Task):  # type: ignore[misc]  # TaskFlow ships no types
     differ, and ``provides`` replaces the symbols that the step provides, so that one step serves
     several operations. The step from which a flow can no longer be undone is a ``Commit``. A step
     with ``is_released_with_flow`` makes only what is released with the flow, such as a claim; it is
-    never listed as a leftover. The ``execute`` of a step with ``reads_only`` changes nothing that
-    an undo would have to undo, so it does not wait until its start is durable.
+    never listed as a leftover.
+
+    A step starts when its start is durable, so that a restart knows what may have to be undone. The
+    start of a step that ``is_database_only`` is not waited for, nor that of its undo: it changes
+    nothing at a backend, and its write transactions store the start together with the effect. The
+    ``execute`` of a step with ``reads_only`` changes nothing that its undo would have to undo, so
+    it does not wait either.
     """
 
     atom: ClassVar[str]
     key: ClassVar[str] = "volume_id"
     is_released_with_flow: ClassVar[bool] = False
+    is_database_only: ClassVar[bool] = False
     reads_only: ClassVar[bool] = False
 
     # TaskFlow saves a progress of 0 % and 100 % for every task that has this event.
@@ -122,14 +128,15 @@ class Task(task.Task):  # type: ignore[misc]  # TaskFlow ships no types
         return call_with_retry
 
     def pre_execute(self) -> None:
-        """Wait until the start is durable; refuse it after another step failed."""
+        """Wait until the start is durable, if it must be; refuse it after another step failed."""
         if self._run is not None:
-            self._run.before_execute(self.name, reads_only=self.reads_only)
+            needs_durable_start = not (self.is_database_only or self.reads_only)
+            self._run.before_execute(self.name, needs_durable_start=needs_durable_start)
 
     def pre_revert(self) -> None:
-        """Wait until the failure that causes the undo is durable."""
+        """Wait until the failure that causes the undo is durable, if it must be."""
         if self._run is not None:
-            self._run.before_revert(self.name)
+            self._run.before_revert(self.name, needs_durable_start=not self.is_database_only)
 
 
 class Commit(Task):
@@ -149,6 +156,7 @@ class Commit(Task):
 
     heeds_cancel: ClassVar[bool] = True
     is_released_with_flow = True
+    is_database_only = True
 
     def bind_to_run(self, run: FlowRun) -> None:
         """Attach the step to the run that owns its flow, which commits at most once."""
@@ -166,7 +174,7 @@ class Commit(Task):
     def pre_execute(self) -> None:
         """Start even when a cancel was requested: the transaction orders the two."""
         if self._run is not None:
-            self._run.before_execute(self.name, is_commit=True)
+            self._run.before_execute(self.name, needs_durable_start=False, is_commit=True)
 
 
 def _cut_cause_chain(error: BaseException) -> None:

@@ -1,13 +1,18 @@
 """The engine's only way to write: an ordered queue with group commit and fencing.
 
-Saves of all flows go through one first-in-first-out queue and one thread. A save does not wait;
-``wait_durable`` does, and is called before every effect. A commit is made when a caller waits for
-one, or when the oldest save is older than ``LINGER_S``; it includes everything queued by then. A
-batch is one transaction of upserts, so the state on disk is always a prefix of what the engines
-did.
+Saves of all flows go through one first-in-first-out queue. A save does not wait; ``wait_durable``
+does, and is called before every effect at a backend. Saves become durable in one of two ways:
 
-Every batch first reads the epochs of its flows. A save with an older epoch than the stored one
-comes from an owner that lost its flow: it is dropped, and the owner gets the error at its next
+* The writer's thread commits everything that is queued, when a caller waits or the oldest save is
+  older than ``LINGER_S``. A batch is one transaction of upserts.
+* A write transaction of a step stores the queued saves of its own flow (``guard_transaction``). So
+  the start of the step and its effect in the database are one commit.
+
+The two never write saves of one flow at once, so what is on disk of a flow is always a prefix of
+what its engine did.
+
+Every transaction first reads the epochs of its flows. A save with an older epoch than the stored
+one comes from an owner that lost its flow: it is dropped, and the owner gets the error at its next
 barrier. While the database is unavailable, the queue is kept and the batch is retried. Nothing is
 lost or written twice: a failed transaction leaves nothing, and if the response to a commit was
 lost, its stored events are not added again.
@@ -17,12 +22,14 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
 from sqlalchemy import JSON, Connection, Table, bindparam, func, insert, select, update
+from sqlalchemy.orm import Session
 
 from cgflow.db.database import Database
 from cgflow.db.models import ATOMDETAILS, FLOWDETAILS, LOGBOOKS, Base, Flow, FlowEvent
@@ -52,23 +59,33 @@ _NEWEST_EVENTS = (
 _INSERT_EVENTS = insert(_EVENTS).values(detail=bindparam("detail", type_=JSON(none_as_null=True)))
 
 
-@dataclass
+@dataclass(eq=False)
 class Owner:
-    """One conductor's ownership of one flow, for the fence. Setting ``lost`` ends it."""
+    """One conductor's ownership of one flow, for the fence. Setting ``lost`` ends it.
+
+    ``durable`` is the position of the newest save of the flow that is on disk.
+    """
 
     flow_id: str
     epoch: int
     lost: CgflowError | None = None
+    durable: int = 0
 
 
 @dataclass
 class Save:
-    """Rows of one flow that are written together."""
+    """Rows of one flow that are written together.
+
+    ``position`` numbers the saves of all flows in the order in which they were queued. A save
+    ``may_be_stored`` after a transaction of unknown outcome.
+    """
 
     owner: Owner
     upserts: list[tuple[Table, Row]] = field(default_factory=list)
     events: list[Row] = field(default_factory=list)
     flow: Row = field(default_factory=dict)
+    position: int = 0
+    may_be_stored: bool = False
 
 
 class Writer:
@@ -82,9 +99,11 @@ class Writer:
         self._changed = threading.Condition(lock)
         self._committed = threading.Condition(lock)
         self._queue: list[Save] = []
-        self._accepted = 0
-        self._durable = 0
-        self._wanted = 0
+        self._newest = 0
+        # Whether somebody waits for a queued save.
+        self._is_awaited = False
+        # The owners whose saves are being written: later ones of theirs stay in the queue meanwhile.
+        self._writing: set[Owner] = set()
         self._stopping = False
         self._retries = True
         self._thread = threading.Thread(target=self._loop, name="writer", daemon=True)
@@ -113,38 +132,97 @@ class Writer:
         with self._changed:
             if save.owner.lost is not None:
                 raise save.owner.lost
+            self._newest += 1
+            save.position = self._newest
             self._queue.append(save)
-            self._accepted += 1
             self._changed.notify_all()
-            return self._accepted
+            return save.position
 
     def wait_durable(self, owner: Owner, position: int) -> None:
-        """Return when everything up to ``position`` is on disk.
+        """Return when the saves of the flow up to ``position`` are on disk.
 
         Raises: FenceLost, if another conductor has taken the flow over.
         """
         with self._changed:
-            if self._durable < position:
-                self._wanted = max(self._wanted, position)
+            while owner.durable < position and owner.lost is None:
+                self._is_awaited = True
                 self._changed.notify_all()
-                self._committed.wait_for(lambda: self._durable >= position or owner.lost is not None)
+                self._committed.wait()
             if owner.lost is not None:
                 raise owner.lost
+
+    @contextmanager
+    def guard_transaction(self, owner: Owner) -> Iterator[Callable[[Session], None]]:
+        """Surround a write transaction of a step, so that it also stores the flow's queued saves.
+
+        The callable that is yielded begins the transaction: it locks the flow against a takeover.
+        Raises: the error that ended the ownership, such as FenceLost if the flow was taken over.
+        """
+        with self._taken_saves(owner) as saves:
+
+            def begin(session: Session) -> None:
+                connection = session.connection()
+                _check_owners(connection, [owner])
+                if owner.lost is not None:
+                    raise owner.lost
+                _write_saves(connection, saves)
+
+            yield begin
+
+    @contextmanager
+    def _taken_saves(self, owner: Owner) -> Iterator[list[Save]]:
+        """Yield the queued saves of a flow; if the body raises, they are queued again, before all others."""
+        with self._committed:
+            self._committed.wait_for(lambda: owner not in self._writing)
+            if owner.lost is not None:
+                raise owner.lost
+            saves = self._take({owner})
+        try:
+            yield saves
+        except BaseException:
+            for save in saves:
+                save.may_be_stored = True
+            with self._changed:
+                self._queue[:0] = saves
+                self._finish({owner}, [])
+            raise
+        self._finish({owner}, saves)
+
+    def _take(self, owners: set[Owner]) -> list[Save]:
+        """Remove the saves of these owners from the queue, and return them to be written."""
+        taken = [save for save in self._queue if save.owner in owners]
+        self._queue = [save for save in self._queue if save.owner not in owners]
+        self._writing |= owners
+        return taken
+
+    def _finish(self, owners: set[Owner], saves: list[Save]) -> None:
+        """Record that saves are on disk, and that no save of these owners is being written any more."""
+        with self._changed:
+            for save in saves:
+                save.owner.durable = save.position
+            self._writing -= owners
+            self._changed.notify_all()
+            self._committed.notify_all()
+        for flow_id, seq in _newest_event_numbers(saves):
+            self._published(flow_id, seq)
 
     def _loop(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._queue or self._stopping)
-                self._changed.wait_for(lambda: self._wanted > self._durable or self._stopping, LINGER_S)
-                batch, self._queue = self._queue, []
-            if not batch:
+                self._changed.wait_for(lambda: self._ready_owners() or self._stopping)
+                self._changed.wait_for(lambda: self._is_awaited or self._stopping, LINGER_S)
+                self._is_awaited = False
+                owners = self._ready_owners()
+                batch = self._take(owners)
+            if batch:
+                self._commit_batch(batch)
+                self._finish(owners, batch)
+            elif self._stopping:
                 return
-            self._commit_batch(batch)
-            with self._changed:
-                self._durable += len(batch)
-                self._committed.notify_all()
-            for flow_id, seq in _newest_event_numbers(batch):
-                self._published(flow_id, seq)
+
+    def _ready_owners(self) -> set[Owner]:
+        """Return the owners that have queued saves, except those whose earlier saves are being written."""
+        return {save.owner for save in self._queue} - self._writing
 
     def _commit_batch(self, batch: list[Save]) -> None:
         """Write the batch, or as much of it as can be written."""
@@ -157,19 +235,19 @@ class Writer:
 
     def _write_with_retry(self, batch: list[Save]) -> None:
         """Write the batch, and retry while the database is unavailable; drop it once retrying is stopped."""
-        again = False
         while True:
             try:
                 with self._database.write_rows() as connection:
-                    saves = _drop_fenced_saves(connection, batch)
-                    _write_saves(connection, _without_stored_events(connection, saves) if again else saves)
+                    _check_owners(connection, {save.owner for save in batch})
+                    _write_saves(connection, [save for save in batch if save.owner.lost is None])
             except Exception as error:
                 if not is_unavailable(error):
                     raise
                 if self.is_healthy:
                     LOG.warning("the database does not answer, flows wait: %s", error)
                 self.is_healthy = False
-                again = True
+                for save in batch:
+                    save.may_be_stored = True
                 with self._changed:
                     is_given_up = self._changed.wait_for(lambda: not self._retries, RETRY_PAUSE_S)
                 if is_given_up:
@@ -206,15 +284,15 @@ def _newest_event_numbers(batch: Iterable[Save]) -> Iterable[tuple[str, int]]:
     return newest.items()
 
 
-def _drop_fenced_saves(connection: Connection, batch: list[Save]) -> list[Save]:
-    """Return the saves whose owner still owns its flow; mark the other owners as lost."""
-    rows = connection.execute(_EPOCHS, {"flow_ids": _flow_ids_of(batch)})
+def _check_owners(connection: Connection, owners: Iterable[Owner]) -> None:
+    """Mark the owners that have lost their flow, and lock the flows of the others against a takeover."""
+    of_flow = {owner.flow_id: owner for owner in owners}
+    rows = connection.execute(_EPOCHS, {"flow_ids": list(of_flow)})
     epochs: dict[str, int] = {row[0]: row[1] for row in rows}
-    for owner in (save.owner for save in batch):
-        stored = epochs.get(owner.flow_id)
+    for flow_id, owner in of_flow.items():
+        stored = epochs.get(flow_id)
         if stored != owner.epoch and owner.lost is None:
-            owner.lost = FenceLost.of(owner.flow_id, owner.epoch, stored)
-    return [save for save in batch if save.owner.lost is None]
+            owner.lost = FenceLost.of(flow_id, owner.epoch, stored)
 
 
 def _without_stored_events(connection: Connection, batch: list[Save]) -> list[Save]:
@@ -232,6 +310,9 @@ def _flow_ids_of(batch: list[Save]) -> list[str]:
 
 
 def _write_saves(connection: Connection, batch: list[Save]) -> None:
+    """Write saves in their order, whose owners have been checked in the same transaction."""
+    if any(save.may_be_stored for save in batch):
+        batch = _without_stored_events(connection, batch)
     for table in (LOGBOOKS, FLOWDETAILS, ATOMDETAILS):
         # Only the newest state of each row in the batch is written.
         rows = {row["uuid"]: row for save in batch for at, row in save.upserts if at is table}

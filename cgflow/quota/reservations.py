@@ -65,6 +65,14 @@ def reserve(
     session.execute(insert(Reservation).values(rows))
 
 
+def is_held(session: Session, reservation_id: str) -> bool:
+    """Return whether a reservation exists and was not cancelled."""
+    held = select(Reservation.id).where(
+        Reservation.id == reservation_id, Reservation.state != ReservationState.CANCELLED
+    )
+    return session.execute(held.limit(1)).first() is not None
+
+
 def commit(session: Session, reservation_id: str) -> None:
     """Turn a reservation into usage, refunds included. A missing one is ignored.
 

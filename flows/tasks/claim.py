@@ -64,7 +64,7 @@ class Claim(Task):
     """Base of the claim steps: verify that the flow holds what it was accepted for."""
 
     is_released_with_flow = True
-    reads_only = True
+    is_database_only = True
 
     def execute(self, database: Database, flow_id: str, claims: Claims) -> None:
         with database.read() as session:
@@ -142,11 +142,15 @@ class ReserveQuota(Task):
     """
 
     atom = "quota.reserve"
+    is_database_only = True
     is_released_with_flow = True
 
     def execute(
         self, database: Database, settings: Settings, flow_id: str, project_id: str, deltas: dict[str, int]
     ) -> None:
+        with database.read() as session:
+            if reservations.is_held(session, flow_id):
+                return
         expires = clock.now() + timedelta(seconds=settings.reservation_expire_s)
         with database.write() as session:
             reservations.reserve(session, flow_id, project_id, deltas, expires)

@@ -339,6 +339,7 @@ class VerifySnapshot(MemberSnapshotTask):
     """Verify that one member's snapshot exists and can be read."""
 
     atom = "driver.snapshot"
+    reads_only = True
 
     def execute(
         self, drivers: Drivers, host: str, group_id: str, resource_id: str, volume_id: str, snapshot_id: str

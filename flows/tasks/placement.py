@@ -38,6 +38,7 @@ class ScheduleGroup(Task):
     """
 
     atom = "placement.schedule"
+    is_database_only = True
     is_released_with_flow = True
     default_provides = "host"
 
@@ -79,6 +80,7 @@ class CheckGroupClone(Task):
     """
 
     atom = "placement.schedule"
+    is_database_only = True
     is_released_with_flow = True
     default_provides = "promised"
 
@@ -117,6 +119,7 @@ class ScheduleVolume(Task):
     """
 
     atom = "placement.schedule"
+    is_database_only = True
     is_released_with_flow = True
     default_provides = "host"
 
@@ -160,7 +163,7 @@ class CheckCgsnapshot(Task):
     """
 
     atom = "placement.schedule"
-    reads_only = True
+    is_database_only = True
     default_provides = "promised"
 
     def execute(
@@ -188,7 +191,7 @@ class CheckSnapshot(Task):
     """
 
     atom = "placement.schedule"
-    reads_only = True
+    is_database_only = True
 
     def execute(
         self,
@@ -211,7 +214,7 @@ class CheckExtend(Task):
     """
 
     atom = "placement.schedule"
-    reads_only = True
+    is_database_only = True
 
     def execute(
         self,
@@ -238,7 +241,7 @@ class CheckRetype(Task):
     """
 
     atom = "placement.schedule"
-    reads_only = True
+    is_database_only = True
 
     def execute(
         self,

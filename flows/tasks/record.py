@@ -31,6 +31,7 @@ class CreateSnapshots(Task):
     """
 
     atom = "record.create_snapshots"
+    is_database_only = True
 
     def execute(
         self, database: Database, flow_id: str, resource_id: str, members: list[dict[str, str]]
@@ -83,6 +84,7 @@ class CreateVolumes(Task):
     """
 
     atom = "record.create_volumes"
+    is_database_only = True
 
     def execute(
         self, database: Database, flow_id: str, resource_id: str, host: str, copied: ClonedColumns
@@ -182,6 +184,7 @@ class ReleaseRestoredVolume(Task):
     """
 
     atom = "record.commit"
+    is_database_only = True
 
     def execute(self, database: Database, flow_id: str, resource_id: str, claims: Claims) -> None:
         with database.write() as session:

@@ -95,6 +95,7 @@ class ReleaseRestoredGroup(Task):
     """
 
     atom = "record.commit"
+    is_database_only = True
 
     def execute(self, database: Database, flow_id: str, resource_id: str, claims: Claims) -> None:
         with database.write() as session:

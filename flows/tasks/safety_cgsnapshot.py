@@ -36,6 +36,7 @@ class CreateSafetyRecords(Task):
     """
 
     atom = "record.create_safety"
+    is_database_only = True
 
     def execute(
         self,
@@ -124,6 +125,7 @@ class KeepSafetyCgsnapshot(Task):
     """
 
     atom = "record.keep_safety"
+    is_database_only = True
 
     def execute(
         self,

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from queue import Empty
 from typing import Any, TypeVar
@@ -28,8 +29,10 @@ from taskflow.atom import Atom
 from cgflow.db.database import Database
 from cgflow.drivers.fault_injection.drill_file import When
 from cgflow.drivers.fault_injection.faulty_driver import Fault, FaultSchedule
+from cgflow.engine import writer
 from cgflow.engine.flow_run import FlowRun
 from cgflow.engine.parallel_engine import FutureWaiter
+from cgflow.engine.task import Task
 from cgflow.engine.writer import Save, Writer
 
 Answer = TypeVar("Answer")
@@ -182,9 +185,11 @@ def make_order_deterministic() -> None:
     """Make moments come in the same order each time, if one flow and one step run at a time."""
 
     def put(self: Writer, save: Save) -> int:
-        # Wait for every save: otherwise it may be committed before or after the next step's call.
+        # Wait for every save that the next step's transaction does not store: otherwise it may be committed
+        # before or after the next step's call.
         position = _PUT(self, save)
-        self.wait_durable(save.owner, position)
+        if not _is_start_in_database(save):
+            self.wait_durable(save.owner, position)
         return position
 
     def reported(self: FutureWaiter, timeout: float | None) -> Iterator[Future[Any]]:
@@ -193,6 +198,7 @@ def make_order_deterministic() -> None:
             yield self._reports.get(timeout=timeout)
 
     Writer.put = put  # type: ignore[method-assign]
+    writer.LINGER_S = 3600.0
     FutureWaiter._take_done_futures = reported  # type: ignore[method-assign]
     # TaskFlow keeps the next atoms in sets, whose order depends on memory addresses without this.
     Atom.__hash__ = lambda self: zlib.crc32(self.name.encode())  # type: ignore[method-assign]
@@ -224,6 +230,24 @@ def _current_activity() -> Activity:
 
 def _thread_kind() -> str:
     return threading.current_thread().name.partition("_")[0]
+
+
+def _is_start_in_database(save: Save) -> bool:
+    """Return whether a save is the start of a step that changes nothing at a backend."""
+    if [event["to_state"] for event in save.events] not in ([states.RUNNING], [states.REVERTING]):
+        return False
+    return str(save.events[0]["atom"]).partition("[")[0] in _database_only_atoms()
+
+
+@cache
+def _database_only_atoms() -> frozenset[str]:
+    return frozenset(step.atom for step in _steps(Task) if step.is_database_only and hasattr(step, "atom"))
+
+
+def _steps(base: type[Task]) -> Iterator[type[Task]]:
+    for step in base.__subclasses__():
+        yield step
+        yield from _steps(step)
 
 
 def _activity_of_save(save: Save) -> Activity:

@@ -285,7 +285,7 @@ def accept_extend_without_waking(w: World, **columns: object) -> Accepted:
         w.runtime.conductor.submit_flow = submit_flow  # type: ignore[method-assign]
     with w.database.write() as session:
         session.execute(update(Flow).where(Flow.id == accepted.flow_id).values(**columns))
-        assert flows.get(session, accepted.flow_id, None).epoch == 0
+        assert flows.get(session, accepted.flow_id, None).fingerprint is None
     return accepted
 
 

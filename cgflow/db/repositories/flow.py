@@ -124,12 +124,6 @@ def take_ownership(session: Session, flow_id: str, conductor: str, epoch: int) -
     return row.to_record()
 
 
-def lock_epoch(session: Session, flow_id: str) -> int | None:
-    """Return a flow's epoch, and lock the flow against takeovers until the transaction ends."""
-    statement = select(Flow.epoch).where(Flow.id == flow_id).with_for_update(read=True)
-    return session.execute(statement).scalar_one_or_none()
-
-
 def record_commit(session: Session, flow_id: str, epoch: int, *, heeds_cancel: bool = True) -> None:
     """Record that a flow passes its point of no return, in the transaction that commits its operation.
 
