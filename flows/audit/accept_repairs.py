@@ -57,7 +57,7 @@ def accept_repair(runtime: Runtime, context: RequestContext, finding: Finding) -
 
 def _current_status(session: Session, finding: Finding) -> str | None:
     rows = REPOSITORIES[finding.noun]
-    return next((str(one.status) for one in rows.list_where(session, rows.model.id == finding.subject)), None)
+    return next((str(one.status) for one in rows.list_by_ids(session, [finding.subject])), None)
 
 
 def _ids_with_records(session: Session, to_claim: Mapping[str, list[str | None]]) -> dict[str, list[str]]:
@@ -65,7 +65,7 @@ def _ids_with_records(session: Session, to_claim: Mapping[str, list[str | None]]
     found = {}
     for noun, ids in to_claim.items():
         rows = REPOSITORIES[noun]
-        existing = [one.id for one in rows.list_where(session, rows.model.id.in_(ids))]
+        existing = [one.id for one in rows.list_by_ids(session, [id_ for id_ in ids if id_ is not None])]
         if existing:
             found[noun] = existing
     return found

@@ -79,7 +79,7 @@ def delete(runtime: Runtime, context: RequestContext, snapshot_id: str, *, force
         _check_deletable(session, found, force)
         # The record of a rolled-back snapshot may have outlived its volume. The snapshot is deleted
         # on the backend all the same, because something may be left there.
-        volumes = volume.REPOSITORY.list_where(session, volume.REPOSITORY.model.id == found.volume_id)
+        volumes = volume.REPOSITORY.list_by_ids(session, [found.volume_id])
         for one in volumes:
             require_unclaimed_group(session, one)
         accepted = acceptance.record_flow(

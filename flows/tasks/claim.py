@@ -39,9 +39,7 @@ def verify_claims(session: Session, flow_id: str, claims: Claims) -> None:
     """Raise InvalidState unless the flow holds everything that it has claimed."""
     for noun, ids in claims.items():
         rows = REPOSITORIES[noun]
-        lost = [
-            one.id for one in rows.list_where(session, rows.model.id.in_(ids)) if one.claimed_by != flow_id
-        ]
+        lost = [one.id for one in rows.list_by_ids(session, ids) if one.claimed_by != flow_id]
         if lost:
             raise InvalidState(
                 f"Flow {flow_id} no longer holds {noun} {', '.join(lost)}, so it does not change it."
@@ -199,7 +197,7 @@ class ClaimForDelete(Claim):
 def delete_and_refund(session: Session, settings: Settings, flow_id: str, noun: str, ids: list[str]) -> None:
     """Delete rows and release their quota in the same transaction. Deleted rows are left unchanged."""
     rows = REPOSITORIES[noun]
-    existing = rows.list_where(session, rows.model.id.in_(ids))
+    existing = rows.list_by_ids(session, ids)
     charges = charges_by_project(existing, no_snapshot_gb_quota=settings.no_snapshot_gb_quota)
     for project_id, deltas in sorted(charges.items()):
         reservations.give_usage_back(session, project_id, deltas)

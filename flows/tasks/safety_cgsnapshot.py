@@ -25,7 +25,7 @@ def is_safety_cgsnapshot_kept(database: Database, cut_id: str) -> bool:
     """Return whether a safety cgsnapshot has become an ordinary one, which no undo removes."""
     rows = cgsnapshot.REPOSITORY
     with database.read() as session:
-        found = rows.list_where(session, rows.model.id == cut_id)
+        found = rows.list_by_ids(session, [cut_id])
     return any(one.status is Status.AVAILABLE for one in found)
 
 
@@ -48,7 +48,7 @@ class CreateSafetyRecords(Task):
     ) -> None:
         rows = cgsnapshot.REPOSITORY
         with database.write() as session:
-            if not rows.list_where(session, rows.model.id == cut_id):
+            if not rows.list_by_ids(session, [cut_id]):
                 state = {
                     "id": cut_id,
                     "status": Status.CREATING.value,

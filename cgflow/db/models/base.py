@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
-from sqlalchemy import JSON, DateTime, ForeignKey, MetaData, String, Text
+from sqlalchemy import JSON, DateTime, ForeignKey, MetaData, Select, String, Text, inspect, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from cgflow import clock
@@ -62,19 +62,28 @@ class ResourceColumns(SoftDelete):
     flow_id: Mapped[str | None] = mapped_column(ID, ForeignKey("flows.id"), index=True)
     consumes_quota: Mapped[bool] = mapped_column(default=False)
 
-    def common(self) -> dict[str, Any]:
+    children: ClassVar[Any] = None
+    """Selects what the records of several resources contain: by ``ids``, with each one's ``parent_id``."""
+
+    @classmethod
+    def select_records(cls) -> Select[Any]:
+        """Return the statement that selects what ``to_record`` needs of each resource."""
+        return select(*(getattr(cls, each.key).label(each.key) for each in inspect(cls).column_attrs))
+
+    @staticmethod
+    def common(row: Any) -> dict[str, Any]:
         """Return the fields that the records of all resources have."""
         return {
-            "id": self.id,
-            "user_id": self.user_id,
-            "project_id": self.project_id,
-            "name": self.name,
-            "description": self.description,
-            "status": Status(self.status),
-            "reason": self.reason,
-            "claimed_by": self.claimed_by,
-            "flow_id": self.flow_id,
-            "consumes_quota": self.consumes_quota,
-            "created_at": self.created_at,
-            "updated_at": self.updated_at,
+            "id": row.id,
+            "user_id": row.user_id,
+            "project_id": row.project_id,
+            "name": row.name,
+            "description": row.description,
+            "status": Status(row.status),
+            "reason": row.reason,
+            "claimed_by": row.claimed_by,
+            "flow_id": row.flow_id,
+            "consumes_quota": row.consumes_quota,
+            "created_at": row.created_at,
+            "updated_at": row.updated_at,
         }

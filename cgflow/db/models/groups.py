@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, select, text
+from sqlalchemy import ForeignKey, Index, String, bindparam, select, text
 from sqlalchemy.orm import Mapped, column_property, mapped_column, relationship
 
 from cgflow import records
@@ -84,20 +85,25 @@ class ConsistencyGroup(ResourceColumns, Base):
     group_type_id: Mapped[str] = mapped_column(ID, default=BUILT_IN, nullable=True)
     cgsnapshot_id: Mapped[str | None] = mapped_column(ID)
     source_cgid: Mapped[str | None] = mapped_column(ID)
-    types: Mapped[list[ConsistencyGroupType]] = relationship(
-        lazy="selectin", cascade="all, delete-orphan", order_by=ConsistencyGroupType.position
+    children = (
+        select(
+            ConsistencyGroupType.consistencygroup_id.label("parent_id"), ConsistencyGroupType.volume_type_id
+        )
+        .where(ConsistencyGroupType.consistencygroup_id.in_(bindparam("ids", expanding=True)))
+        .order_by(ConsistencyGroupType.position)
     )
 
-    def to_record(self) -> records.ConsistencyGroup:
-        """Return the frozen record of this row."""
+    @classmethod
+    def to_record(cls, row: Any, volume_types: Sequence[Any] = ()) -> records.ConsistencyGroup:
+        """Return the frozen record of a group that supports these volume types."""
         return records.ConsistencyGroup(
-            **self.common(),
-            availability_zone=self.availability_zone,
-            host=self.host,
-            group_type_id=self.group_type_id,
-            cgsnapshot_id=self.cgsnapshot_id,
-            source_cgid=self.source_cgid,
-            volume_type_ids=tuple(t.volume_type_id for t in self.types),
+            **cls.common(row),
+            availability_zone=row.availability_zone,
+            host=row.host,
+            group_type_id=row.group_type_id,
+            cgsnapshot_id=row.cgsnapshot_id,
+            source_cgid=row.source_cgid,
+            volume_type_ids=tuple(volume_type.volume_type_id for volume_type in volume_types),
         )
 
 
@@ -116,11 +122,12 @@ class Cgsnapshot(ResourceColumns, Base):
         .scalar_subquery()
     )
 
-    def to_record(self) -> records.Cgsnapshot:
-        """Return the frozen record of this row."""
+    @classmethod
+    def to_record(cls, row: Any, _children: Sequence[Any] = ()) -> records.Cgsnapshot:
+        """Return the frozen record of a cgsnapshot."""
         return records.Cgsnapshot(
-            **self.common(),
-            consistencygroup_id=self.consistencygroup_id,
-            group_type_id=self.group_type_id,
-            evidence=self.evidence,
+            **cls.common(row),
+            consistencygroup_id=row.consistencygroup_id,
+            group_type_id=row.group_type_id,
+            evidence=row.evidence,
         )

@@ -10,7 +10,6 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from cgflow import clock, records
 from cgflow.db.models.base import ID, NAME, Base, SoftDelete
-from cgflow.scheduler.extra_specs_ops import meets_requirement
 
 MULTIATTACH = "multiattach"
 
@@ -57,12 +56,6 @@ class VolumeType(SoftDelete, Base):
     )
 
     qos: Mapped[QosAssociation | None] = relationship(lazy="joined", viewonly=True)
-
-    @property
-    def asks_for_multiattach(self) -> bool:
-        """Whether volumes of the type may have several attachments at a time."""
-        specs = {spec.key: spec.value for spec in self.extra_specs}
-        return meets_requirement(True, specs.get(MULTIATTACH, ""))
 
     def to_record(self) -> records.VolumeType:
         """Return the frozen record of this row."""

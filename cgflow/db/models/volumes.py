@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, select, text
-from sqlalchemy.orm import Mapped, column_property, mapped_column, relationship
+from sqlalchemy import ForeignKey, Index, Select, String, bindparam, inspect, select, text
+from sqlalchemy.orm import Mapped, column_property, mapped_column
 
 from cgflow import records
 from cgflow.db.models.base import ID, NAME, STATE, Base, ResourceColumns, SoftDelete
 from cgflow.db.models.groups import BUILT_IN, ConsistencyGroup
-from cgflow.db.models.types import VolumeType
+from cgflow.db.models.types import MULTIATTACH, ExtraSpec, VolumeType
+from cgflow.scheduler.extra_specs_ops import meets_requirement
 from cgflow.status import AttachmentStatus
 
 
@@ -41,33 +43,41 @@ class Volume(ResourceColumns, Base):
     bootable: Mapped[bool | None]
     readonly: Mapped[bool | None]
     image_metadata: Mapped[dict[str, Any] | None]
-    volume_type: Mapped[VolumeType | None] = relationship(lazy="joined")
-    attachments: Mapped[list[Attachment]] = relationship(
-        lazy="joined",
-        viewonly=True,
-        primaryjoin="and_(Volume.id == foreign(Attachment.volume_id), ~Attachment.deleted)",
-        order_by="Attachment.created_at, Attachment.id",
-    )
 
-    def to_record(self) -> records.Volume:
-        """Return the frozen record of this row."""
+    @classmethod
+    def select_records(cls) -> Select[Any]:
+        """Return the statement that selects what ``to_record`` needs of each volume."""
+        multiattach = select(ExtraSpec.value).where(
+            ExtraSpec.volume_type_id == cls.volume_type_id, ExtraSpec.key == MULTIATTACH
+        )
+        return (
+            super()
+            .select_records()
+            .add_columns(VolumeType.name.label("volume_type_name"))
+            .add_columns(multiattach.scalar_subquery().label(MULTIATTACH))
+            .outerjoin(VolumeType, VolumeType.id == cls.volume_type_id)
+        )
+
+    @classmethod
+    def to_record(cls, row: Any, attachments: Sequence[Any] = ()) -> records.Volume:
+        """Return the frozen record of a volume with these live attachments."""
         return records.Volume(
-            **self.common(),
-            size=self.size,
-            availability_zone=self.availability_zone,
-            host=self.host,
-            volume_type_id=self.volume_type_id,
-            volume_type_name=self.volume_type.name if self.volume_type else None,
-            consistencygroup_id=self.consistencygroup_id,
-            is_in_generic_group=self.group_type_id not in (None, BUILT_IN),
-            snapshot_id=self.snapshot_id,
-            source_volid=self.source_volid,
-            metadata=dict(self.volume_metadata),
-            bootable=bool(self.bootable),
-            readonly=self.readonly,
-            image_metadata=dict(self.image_metadata or {}),
-            attachments=tuple(attachment.to_record() for attachment in self.attachments),
-            is_multiattach=self.volume_type is not None and self.volume_type.asks_for_multiattach,
+            **cls.common(row),
+            size=row.size,
+            availability_zone=row.availability_zone,
+            host=row.host,
+            volume_type_id=row.volume_type_id,
+            volume_type_name=row.volume_type_name,
+            consistencygroup_id=row.consistencygroup_id,
+            is_in_generic_group=row.group_type_id not in (None, BUILT_IN),
+            snapshot_id=row.snapshot_id,
+            source_volid=row.source_volid,
+            metadata=dict(row.volume_metadata),
+            bootable=bool(row.bootable),
+            readonly=row.readonly,
+            image_metadata=dict(row.image_metadata or {}),
+            attachments=tuple(Attachment.to_record(attachment) for attachment in attachments),
+            is_multiattach=meets_requirement(True, row.multiattach or ""),
         )
 
 
@@ -88,23 +98,34 @@ class Snapshot(ResourceColumns, Base):
     snapshot_metadata: Mapped[dict[str, Any] | None]
     progress: Mapped[str] = mapped_column(String(8), default="0%")
     volume_type_id: Mapped[str | None] = mapped_column(ID, ForeignKey("volume_types.id"))
-    volume_type: Mapped[VolumeType | None] = relationship(lazy="joined")
-    volume: Mapped[Volume] = relationship(lazy="joined", innerjoin=True)
 
-    def to_record(self) -> records.Snapshot:
-        """Return the frozen record of this row."""
+    @classmethod
+    def select_records(cls) -> Select[Any]:
+        """Return the statement that selects what ``to_record`` needs of each snapshot."""
+        return (
+            super()
+            .select_records()
+            .add_columns(Volume.host, Volume.consistencygroup_id.label("group_id"))
+            .add_columns(VolumeType.name.label("volume_type_name"))
+            .join(Volume, Volume.id == cls.volume_id)
+            .outerjoin(VolumeType, VolumeType.id == cls.volume_type_id)
+        )
+
+    @classmethod
+    def to_record(cls, row: Any, _children: Sequence[Any] = ()) -> records.Snapshot:
+        """Return the frozen record of a snapshot."""
         return records.Snapshot(
-            **self.common(),
-            volume_id=self.volume_id,
-            cgsnapshot_id=self.cgsnapshot_id,
-            consistencygroup_id=self.consistencygroup_id,
-            group_id=self.volume.consistencygroup_id,
-            host=self.volume.host,
-            size=self.size,
-            progress=self.progress,
-            metadata=dict(self.snapshot_metadata or {}),
-            volume_type_id=self.volume_type_id,
-            volume_type_name=self.volume_type.name if self.volume_type else None,
+            **cls.common(row),
+            volume_id=row.volume_id,
+            cgsnapshot_id=row.cgsnapshot_id,
+            consistencygroup_id=row.consistencygroup_id,
+            group_id=row.group_id,
+            host=row.host,
+            size=row.size,
+            progress=row.progress,
+            metadata=dict(row.snapshot_metadata or {}),
+            volume_type_id=row.volume_type_id,
+            volume_type_name=row.volume_type_name,
         )
 
 
@@ -145,6 +166,14 @@ class Attachment(SoftDelete, Base):
             attached_at=self.attached_at,
             created_at=self.created_at,
         )
+
+
+Volume.children = (
+    select(*(getattr(Attachment, attribute.key) for attribute in inspect(Attachment).column_attrs))
+    .add_columns(Attachment.volume_id.label("parent_id"))
+    .where(Attachment.volume_id.in_(bindparam("ids", expanding=True)), ~Attachment.deleted)
+    .order_by(Attachment.created_at, Attachment.id)
+)
 
 
 class Transfer(SoftDelete, Base):

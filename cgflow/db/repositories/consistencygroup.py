@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import bindparam, insert, select
 from sqlalchemy.orm import Session
 
 from cgflow import records
@@ -20,6 +20,8 @@ REPOSITORY: ResourceRepository[records.ConsistencyGroup] = ResourceRepository(
     ("availability_zone", "group_type_id", "host", "cgsnapshot_id"),
 )
 get, lock, page = REPOSITORY.get, REPOSITORY.lock, REPOSITORY.page
+
+_CREATED_FROM = REPOSITORY.select_where(ConsistencyGroup.cgsnapshot_id == bindparam("cgsnapshot_id"))
 
 GROUP_REPOSITORY: ResourceRepository[records.ConsistencyGroup] = ResourceRepository(
     ConsistencyGroup,
@@ -44,7 +46,7 @@ def add(session: Session, volume_type_ids: list[str], **columns: Any) -> None:
 
 def groups_created_from(session: Session, cgsnapshot_id: str) -> list[records.ConsistencyGroup]:
     """Return the live groups that were made, or are being made, from a cgsnapshot."""
-    return REPOSITORY.list_where(session, ConsistencyGroup.cgsnapshot_id == cgsnapshot_id)
+    return REPOSITORY.fetch(session, _CREATED_FROM, cgsnapshot_id=cgsnapshot_id)
 
 
 def member_ids(session: Session, group_ids: Collection[str]) -> dict[str, list[str]]:

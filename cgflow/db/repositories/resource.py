@@ -2,34 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Select, false, func, insert, select, update
+from sqlalchemy import Select, Update, bindparam, false, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from cgflow import clock
 from cgflow.atom_states import held_resource_text
 from cgflow.db.models import Flow
+from cgflow.db.prepared import execute
 from cgflow.db.repositories.paging import (
     COMPARISONS,
     ListQuery,
     apply_filters,
     has_metadata_item,
-    select_page,
+    page_statement,
 )
 from cgflow.errors import Busy, NotFound
 from cgflow.status import UNFINISHED, FlowState, Status
 
 _COMMON = ("id", "name", "description", "status", "user_id", "project_id")
 _TIMES = ("created_at", "updated_at")
+_IDS_PER_STATEMENT = 10_000
+"""Ids in one statement: databases limit the number of parameters."""
 
 RecordT = TypeVar("RecordT", covariant=True)
-
-
-class _Row(Protocol[RecordT]):
-    def to_record(self) -> RecordT: ...
 
 
 class ResourceRepository(Generic[RecordT]):
@@ -59,39 +59,55 @@ class ResourceRepository(Generic[RecordT]):
         self._filters: dict[str, Any] = {name: getattr(model, name) for name in (*_COMMON, *filters)}
         self._filters |= {name: func.coalesce(getattr(model, name), false()) for name in flags}
         self._filters |= expressions
+        self._select_live = model.select_records().where(model.deleted.is_(False))
+        self._select_by_id = self._select_live.where(model.id == bindparam("id"))
+        self._select_locked = self._select_by_id.with_for_update(of=model)
+        by_ids = model.id.in_(bindparam("ids", expanding=True))
+        self._select_by_ids = self.select_where(by_ids)
+        self._select_with_deleted = model.select_records().where(by_ids)
+        is_held = model.claimed_by == bindparam("holder")
+        is_live, is_free = model.deleted.is_(False), model.claimed_by.is_(None)
+        self._claimed = _Update(model, by_ids, is_held)
+        self._claimed_by_flow = _Update(model, is_held)
+        self._free = _Update(model, by_ids, is_free, is_live)
+        self._live = _Update(model, by_ids, is_live)
+        self._deleted = _Update(model, by_ids, model.deleted.is_(True))
 
     def get(self, session: Session, id: str, scope: str | None) -> RecordT:  # noqa: A002 - the API's name
         """Return the live resource with this id. Raises: NotFound, also for another project's."""
-        record: RecordT = self._get_live_row(session, id, scope).to_record()
-        return record
+        return self._get_live(session, self._select_by_id, id, scope)
 
     def lock(self, session: Session, id: str, scope: str | None) -> RecordT:  # noqa: A002
         """Return the live resource, locked until the transaction ends. Raises: NotFound."""
-        record: RecordT = self._get_live_row(session, id, scope, lock=True).to_record()
-        return record
+        return self._get_live(session, self._select_locked, id, scope)
+
+    def _get_live(self, session: Session, statement: Select[Any], id: str, scope: str | None) -> RecordT:  # noqa: A002
+        row = execute(session, statement, id=id).one_or_none()
+        if row is None or (scope is not None and row.project_id != scope):
+            raise NotFound(self._missing.format(id=id))
+        return self._to_records(session, [row])[0]
 
     def page(self, session: Session, query: ListQuery, scope: str | None) -> list[RecordT]:
         """Return one page of the live resources of a project, or of all. Raises: InvalidInput."""
-        statement = self._restrict_to_live(select(self.model), scope)
-        rows = select_page(
+        statement = page_statement(
             session,
-            statement,
+            self._restrict_to_scope(self._select_live, scope),
             self.model,
             query,
             sortable=(*_TIMES, *self._filters),
             filterable=self._filters,
             conditions=list(self._time_and_metadata_conditions(session, query)),
         )
-        return [row.to_record() for row in rows]
+        return self.fetch(session, statement)
 
     def count(self, session: Session, query: ListQuery, scope: str | None) -> int:
         """Return how many resources all pages have together. Raises: InvalidInput."""
         conditions = self._time_and_metadata_conditions(session, query)
-        counted = self._restrict_to_live(select(func.count(self.model.id)), scope).where(*conditions)
+        counted = select(func.count(self.model.id)).where(self.model.deleted.is_(False), *conditions)
+        counted = self._restrict_to_scope(counted, scope)
         return int(session.execute(apply_filters(counted, query, self._filters)).scalar_one())
 
-    def _restrict_to_live(self, statement: Select[Any], scope: str | None) -> Select[Any]:
-        statement = statement.where(self.model.deleted.is_(False))
+    def _restrict_to_scope(self, statement: Select[Any], scope: str | None) -> Select[Any]:
         return statement if scope is None else statement.where(self.model.project_id == scope)
 
     def _time_and_metadata_conditions(self, session: Session, query: ListQuery) -> Iterator[Any]:
@@ -109,14 +125,34 @@ class ResourceRepository(Generic[RecordT]):
 
     def list_where(self, session: Session, *conditions: Any) -> list[RecordT]:
         """Return every live resource that meets the conditions, the oldest first."""
-        statement = select(self.model).where(self.model.deleted.is_(False), *conditions)
-        rows = session.execute(statement.order_by(self.model.created_at, self.model.id)).unique().scalars()
-        return [row.to_record() for row in rows]
+        return self.fetch(session, self.select_where(*conditions))
+
+    def select_where(self, *conditions: Any) -> Select[Any]:
+        """Return the statement of ``list_where``, for ``fetch``."""
+        chosen: Select[Any] = self._select_live.where(*conditions)
+        return chosen.order_by(self.model.created_at, self.model.id)
+
+    def fetch(self, session: Session, statement: Select[Any], **parameters: object) -> list[RecordT]:
+        """Return the resources that a statement selects."""
+        return self._to_records(session, execute(session, statement, **parameters).all())
+
+    def list_by_ids(self, session: Session, ids: Collection[str]) -> list[RecordT]:
+        """Return those of these resources that are live, the oldest first."""
+        return self.fetch(session, self._select_by_ids, ids=list(ids))
 
     def get_with_deleted(self, session: Session, ids: Collection[str]) -> list[RecordT]:
         """Return resources by their ids, including deleted ones."""
-        rows = session.execute(select(self.model).where(self.model.id.in_(ids))).unique().scalars()
-        return [row.to_record() for row in rows]
+        return self.fetch(session, self._select_with_deleted, ids=list(ids))
+
+    def _to_records(self, session: Session, rows: Sequence[Any]) -> list[RecordT]:
+        if self.model.children is None:
+            return [self.model.to_record(row) for row in rows]
+        children: dict[str, list[Any]] = defaultdict(list)
+        for start in range(0, len(rows), _IDS_PER_STATEMENT):
+            ids = [row.id for row in rows[start : start + _IDS_PER_STATEMENT]]
+            for child in execute(session, self.model.children, ids=ids):
+                children[child.parent_id].append(child)
+        return [self.model.to_record(row, children.get(row.id, ())) for row in rows]
 
     def add(self, session: Session, *rows: dict[str, Any]) -> None:
         """Insert new resources, each given by its columns."""
@@ -124,21 +160,17 @@ class ResourceRepository(Generic[RecordT]):
 
     def update_claimed(self, session: Session, ids: Collection[str], flow_id: str, **columns: object) -> None:
         """Set columns of resources that the flow holds."""
-        held = (self.model.id.in_(ids), self.model.claimed_by == flow_id)
-        session.execute(_without_session_sync(update(self.model).where(*held).values(**columns)))
+        self._claimed.execute(session, columns, ids=list(ids), holder=flow_id)
 
     def update_any(self, session: Session, id: str, **columns: object) -> None:  # noqa: A002
         """Set columns that no flow uses, such as the name, whichever flow holds the resource."""
-        living = (self.model.id == id, self.model.deleted.is_(False))
         columns.setdefault("updated_at", clock.now())
-        session.execute(_without_session_sync(update(self.model).where(*living).values(**columns)))
+        self._live.execute(session, columns, ids=[id])
 
     def update_unclaimed(self, session: Session, id: str, **columns: object) -> None:  # noqa: A002
         """Set columns of a resource that no flow holds. Compare-and-set: raises Busy, if one does."""
-        free = (self.model.id == id, self.model.claimed_by.is_(None), self.model.deleted.is_(False))
         columns.setdefault("updated_at", clock.now())
-        done = session.execute(_without_session_sync(update(self.model).where(*free).values(**columns)))
-        if done.rowcount != 1:  # type: ignore[attr-defined]
+        if self._free.execute(session, columns, ids=[id]) != 1:
             holder = session.execute(select(self.model.claimed_by).where(self.model.id == id)).scalar()
             raise Busy(self.busy_message(session, id, holder))
 
@@ -151,9 +183,7 @@ class ResourceRepository(Generic[RecordT]):
         values: dict[str, Any] = {"claimed_by": flow_id, "flow_id": flow_id, "updated_at": clock.now()}
         if status is not None:
             values["status"] = status.value
-        free = (self.model.id.in_(ids), self.model.claimed_by.is_(None), self.model.deleted.is_(False))
-        done = session.execute(_without_session_sync(update(self.model).where(*free).values(**values)))
-        if done.rowcount != len(set(ids)):  # type: ignore[attr-defined]
+        if self._free.execute(session, values, ids=list(ids)) != len(set(ids)):
             held = session.execute(
                 select(self.model.id, self.model.claimed_by).where(
                     self.model.id.in_(ids), self.model.claimed_by.is_not(None)
@@ -185,8 +215,7 @@ class ResourceRepository(Generic[RecordT]):
 
     def release_all(self, session: Session, flow_id: str) -> None:
         """Release all claims of the flow on resources of this type."""
-        held = self.model.claimed_by == flow_id
-        session.execute(_without_session_sync(update(self.model).where(held).values(claimed_by=None)))
+        self._claimed_by_flow.execute(session, {"claimed_by": None}, holder=flow_id)
 
     def release_with_status(
         self,
@@ -219,30 +248,27 @@ class ResourceRepository(Generic[RecordT]):
             "deleted": True,
             "deleted_at": clock.now(),
         }
-        living = (self.model.id.in_(ids), self.model.deleted.is_(False))
-        session.execute(_without_session_sync(update(self.model).where(*living).values(**gone)))
+        self._live.execute(session, gone, ids=list(ids))
 
     def undelete(self, session: Session, id: str, **columns: object) -> bool:  # noqa: A002
         """Undelete a resource, which then counts against the quota; return whether there was one."""
         back = {"deleted": False, "deleted_at": None, "consumes_quota": True, "updated_at": clock.now()}
-        gone = (self.model.id == id, self.model.deleted.is_(True))
-        done = session.execute(
-            _without_session_sync(update(self.model).where(*gone).values(**back, **columns))
-        )
-        return bool(done.rowcount)  # type: ignore[attr-defined]
-
-    def _get_live_row(self, session: Session, id: str, scope: str | None, *, lock: bool = False) -> Any:  # noqa: A002
-        statement = select(self.model).where(self.model.id == id, self.model.deleted.is_(False))
-        if lock:
-            statement = statement.with_for_update(of=self.model)
-        # Bulk updates bypass the objects that the session has loaded before.
-        afresh = statement.execution_options(populate_existing=True)
-        row = session.execute(afresh).unique().scalar_one_or_none()
-        if row is None or (scope is not None and row.project_id != scope):
-            raise NotFound(self._missing.format(id=id))
-        return row
+        return bool(self._deleted.execute(session, {**back, **columns}, ids=[id]))
 
 
-def _without_session_sync(statement: Any) -> Any:
-    # Callers get records, not rows, so no objects in the session need an update.
-    return statement.execution_options(synchronize_session=False)
+class _Update:
+    """An update of the rows that meet conditions; its statement is built once for each set of columns."""
+
+    def __init__(self, model: type[Any], *conditions: Any) -> None:
+        self._table = model.__table__
+        self._conditions = conditions
+        self._statements: dict[tuple[str, ...], Update] = {}
+
+    def execute(self, session: Session, columns: Mapping[str, object], **parameters: object) -> int:
+        """Set columns; return the number of rows. ``parameters`` are those of the conditions."""
+        names = tuple(columns)
+        if names not in self._statements:
+            values = {name: bindparam(f"new_{name}", type_=self._table.c[name].type) for name in names}
+            self._statements[names] = update(self._table).where(*self._conditions).values(values)
+        new = {f"new_{name}": value for name, value in columns.items()}
+        return execute(session, self._statements[names], **new, **parameters).rowcount

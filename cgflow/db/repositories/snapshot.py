@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from cgflow import records
@@ -33,10 +33,13 @@ REPOSITORY: ResourceRepository[records.Snapshot] = ResourceRepository(
 )
 get, lock, page = REPOSITORY.get, REPOSITORY.lock, REPOSITORY.page
 
+_OF_CGSNAPSHOT = REPOSITORY.select_where(Snapshot.cgsnapshot_id == bindparam("cgsnapshot_id"))
+_OF_VOLUMES = REPOSITORY.select_where(Snapshot.volume_id.in_(bindparam("volume_ids", expanding=True)))
+
 
 def of_cgsnapshot(session: Session, cgsnapshot_id: str) -> list[records.Snapshot]:
     """Return the live snapshots in a cgsnapshot, the oldest first."""
-    return REPOSITORY.list_where(session, Snapshot.cgsnapshot_id == cgsnapshot_id)
+    return REPOSITORY.fetch(session, _OF_CGSNAPSHOT, cgsnapshot_id=cgsnapshot_id)
 
 
 def was_rolled_back(copy: records.Snapshot) -> bool:
@@ -46,4 +49,4 @@ def was_rolled_back(copy: records.Snapshot) -> bool:
 
 def of_volumes(session: Session, volume_ids: Collection[str]) -> list[records.Snapshot]:
     """Return the live snapshots of these volumes."""
-    return REPOSITORY.list_where(session, Snapshot.volume_id.in_(volume_ids))
+    return REPOSITORY.fetch(session, _OF_VOLUMES, volume_ids=list(volume_ids))

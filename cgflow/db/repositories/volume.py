@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import String, case, cast, exists, func, null, select
+from sqlalchemy import String, bindparam, case, cast, exists, func, null, select
 from sqlalchemy.orm import Session
 
 from cgflow import records
@@ -65,6 +65,8 @@ REPOSITORY: ResourceRepository[records.Volume] = _VolumeRepository(
 )
 get, lock, page = REPOSITORY.get, REPOSITORY.lock, REPOSITORY.page
 
+_MEMBERS = REPOSITORY.select_where(Volume.consistencygroup_id == bindparam("group_id"))
+
 
 def lock_if_living(session: Session, id: str) -> records.Volume | None:  # noqa: A002 - the API's name
     """Return a volume of any project, locked; None if it is deleted."""
@@ -85,7 +87,7 @@ def unknown_ids(session: Session, ids: Collection[str]) -> set[str]:
 
 def members_of(session: Session, group_id: str) -> list[records.Volume]:
     """Return the live members of a consistency group, the oldest first."""
-    return REPOSITORY.list_where(session, Volume.consistencygroup_id == group_id)
+    return REPOSITORY.fetch(session, _MEMBERS, group_id=group_id)
 
 
 def count_and_total_size(session: Session, scope: str | None) -> tuple[int, int]:

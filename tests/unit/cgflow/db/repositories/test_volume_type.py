@@ -211,8 +211,9 @@ def test_type_of_a_live_volume_is_kept(session, gone):
 def test_type_of_a_live_group_is_kept(session, gone):
     """S81."""
     group = ConsistencyGroup(**owned(deleted=gone))
-    group.types = [ConsistencyGroupType(volume_type_id=GOLD, position=0)]
     session.add(group)
+    session.flush()
+    session.add(ConsistencyGroupType(consistencygroup_id=group.id, volume_type_id=GOLD, position=0))
     session.flush()
     check_delete(session, refused=not gone)
 
