@@ -63,13 +63,15 @@ _INSERT_EVENTS = insert(_EVENTS).values(detail=bindparam("detail", type_=JSON(no
 class Owner:
     """One conductor's ownership of one flow, for the fence. Setting ``lost`` ends it.
 
-    ``durable`` is the position of the newest save of the flow that is on disk.
+    ``durable`` is the position of the newest save of the flow that is on disk, ``taken`` that of the
+    newest one that is on disk or is being written.
     """
 
     flow_id: str
     epoch: int
     lost: CgflowError | None = None
     durable: int = 0
+    taken: int = 0
 
 
 @dataclass
@@ -145,8 +147,9 @@ class Writer:
         """
         with self._changed:
             while owner.durable < position and owner.lost is None:
-                self._is_awaited = True
-                self._changed.notify_all()
+                if owner.taken < position:
+                    self._is_awaited = True
+                    self._changed.notify_all()
                 self._committed.wait()
             if owner.lost is not None:
                 raise owner.lost
@@ -184,6 +187,7 @@ class Writer:
                 save.may_be_stored = True
             with self._changed:
                 self._queue[:0] = saves
+                owner.taken = owner.durable
                 self._finish({owner}, [])
             raise
         self._finish({owner}, saves)
@@ -193,6 +197,8 @@ class Writer:
         taken = [save for save in self._queue if save.owner in owners]
         self._queue = [save for save in self._queue if save.owner not in owners]
         self._writing |= owners
+        for save in taken:
+            save.owner.taken = save.position
         return taken
 
     def _finish(self, owners: set[Owner], saves: list[Save]) -> None:
