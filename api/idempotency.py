@@ -45,21 +45,21 @@ class ActiveKeys:
     """The keys whose first requests are being served by this process."""
 
     def __init__(self) -> None:
-        self._held: set[keys.KeyIdentity] = set()
+        self._locked_keys: set[keys.KeyIdentity] = set()
         self._lock = threading.Lock()
 
     @contextmanager
-    def hold_key(self, identity: keys.KeyIdentity) -> Iterator[None]:
-        """Hold the key while its request is served. Raises: Busy, if another request holds it."""
+    def lock_key(self, identity: keys.KeyIdentity) -> Iterator[None]:
+        """Lock the key while its request is served. Raises: Busy, if it is locked."""
         with self._lock:
-            if identity in self._held:
+            if identity in self._locked_keys:
                 raise Busy(f"A request with this {HEADER} is being served; repeat it to read its answer.")
-            self._held.add(identity)
+            self._locked_keys.add(identity)
         try:
             yield
         finally:
             with self._lock:
-                self._held.remove(identity)
+                self._locked_keys.remove(identity)
 
 
 @dataclass(frozen=True)
@@ -70,10 +70,10 @@ class Key:
     fingerprint: str
 
     @contextmanager
-    def hold_key(self) -> Iterator[None]:
-        """Hold the key while the request is served. Raises: Busy, if another request holds it."""
+    def lock_in_process(self) -> Iterator[None]:
+        """Lock the key in this process while the request is served. Raises: Busy, if it is locked."""
         active: ActiveKeys = current_app.extensions[ACTIVE_KEYS]
-        with active.hold_key(self.identity):
+        with active.lock_key(self.identity):
             yield
 
     def stored_answer(self) -> Response | None:

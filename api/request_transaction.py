@@ -40,7 +40,7 @@ def transactional(view: View) -> View:
         key, tags = idempotency.request_key(), etags.if_match_tags()
         if key is None:
             return view(**values) if tags is None else _run_with_retry(view, values, None, tags)
-        with key.hold_key():
+        with key.lock_in_process():
             return key.stored_answer() or _run_with_retry(view, values, key, tags)
 
     setattr(serve, _IS_TRANSACTIONAL, True)

@@ -182,7 +182,7 @@ class Service:
             with self._database.write() as session:
                 deleted = idempotency.delete_expired(session, clock.now())
         with self._database.write() as session:
-            messages.delete_expired(session, clock.now())
+            messages.delete_expired_and_excess(session, clock.now())
 
     def _retry_rollbacks(self) -> None:
         with self._database.read() as session:

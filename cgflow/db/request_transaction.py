@@ -44,7 +44,7 @@ class RequestTransaction(Database):
             with self._database.read() as session:
                 yield session
         else:
-            with _flush_at_end(self._session) as session:
+            with _flush_and_expire_after_part(self._session) as session:
                 yield session
 
     @contextmanager
@@ -56,7 +56,7 @@ class RequestTransaction(Database):
             if self._serializable and not self.is_sqlite:
                 self._session.connection(execution_options={"isolation_level": "SERIALIZABLE"})
             self._begin(self._session)
-        with _flush_at_end(self._session) as session:
+        with _flush_and_expire_after_part(self._session) as session:
             yield session
 
     def close(self) -> None:
@@ -70,7 +70,7 @@ class RequestTransaction(Database):
 
 
 @contextmanager
-def _flush_at_end(session: Session) -> Iterator[Session]:
+def _flush_and_expire_after_part(session: Session) -> Iterator[Session]:
     yield session
     session.flush()
     # The next part reloads from the database, as in a transaction of its own.

@@ -135,7 +135,7 @@ def test_they_are_kept_for_thirty_days(modern: Caller, faults: FaultSchedule, se
     failed(modern, faults)
     for days, kept in ((29, 1), (31, 0)):
         with served.database.write() as session:
-            messages.delete_expired(session, clock.now() + timedelta(days=days))
+            messages.delete_expired_and_excess(session, clock.now() + timedelta(days=days))
         assert len(told(modern)) == kept
 
 
@@ -145,5 +145,5 @@ def test_the_newest_of_a_project_are_kept(
     monkeypatch.setattr(messages, "MAX_PER_PROJECT", 2)
     volumes = [failed(modern, faults)[0] for _ in range(4)]
     with served.database.write() as session:
-        messages.delete_expired(session, clock.now())
+        messages.delete_expired_and_excess(session, clock.now())
     assert [one["resource_uuid"] for one in told(modern)] == volumes[:1:-1]

@@ -83,7 +83,7 @@ def delete(session: Session, id: str, scope: str | None) -> None:  # noqa: A002
     session.execute(delete_rows(Message).where(Message.id == id))
 
 
-def delete_expired(session: Session, now: datetime) -> None:
+def delete_expired_and_excess(session: Session, now: datetime) -> None:
     """Delete the expired messages, and the oldest of a project that has too many."""
     session.execute(delete_rows(Message).where(Message.guaranteed_until < now))
     crowded = select(Message.project_id).group_by(Message.project_id).having(func.count() > MAX_PER_PROJECT)

@@ -54,7 +54,7 @@ class EventLog:
         self.close()
         try:
             make_folder(self.path.parent)
-            self._lock()
+            self._acquire_process_lock()
             found = self._replay(apply) if self.path.exists() else None
             try:
                 self._rewrite(remaining())
@@ -155,7 +155,7 @@ class EventLog:
             raise AmbiguousDriverError(f"{self.path} ends in an incomplete line: {error.strerror}") from error
         return reason
 
-    def _lock(self) -> None:
+    def _acquire_process_lock(self) -> None:
         lock = self._close_on_finalization(open_file(f"{self.path}.lock", os.O_RDWR | os.O_CREAT))
         try:
             fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

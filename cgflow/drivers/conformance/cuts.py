@@ -255,7 +255,7 @@ class WriteOrderRules:
 
     def test_cut_keeps_the_order_of_writes(self, scenario: Scenario) -> None:
         is_ordered = reports_one_instant(scenario)
-        with _write_to_new_members(scenario) as (members, writers):
+        with _run_writers_on_new_members(scenario) as (members, writers):
             bad: list[str] = []
             for number in range(CUTS):
                 _await_progress(writers, f"after {number} cuts")
@@ -276,7 +276,7 @@ class WriteOrderRules:
 
     def test_separate_cuts_of_members_are_detected(self, scenario: Scenario) -> None:
         """Control: cuts of single members must be detected, or the rule above proves nothing."""
-        with _write_to_new_members(scenario) as (members, writers):
+        with _run_writers_on_new_members(scenario) as (members, writers):
             _await_progress(writers, "before the control")
             before = writers.progress()
             snapshots = []
@@ -299,7 +299,8 @@ class WriteOrderRules:
 
 
 @contextmanager
-def _write_to_new_members(scenario: Scenario) -> Iterator[tuple[list[VolumeSpec], OrderedWriters]]:
+def _run_writers_on_new_members(scenario: Scenario) -> Iterator[tuple[list[VolumeSpec], OrderedWriters]]:
+    """Create members, and make dependent writes to them from several threads until the block ends."""
     members = scenario.new_members(MEMBERS)
     scenario.group_snapshot_driver  # noqa: B018 - skips here, before anything is written, if the driver cannot cut
 

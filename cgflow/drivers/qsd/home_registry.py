@@ -220,7 +220,7 @@ class HomeRegistry:
                 self._state.sockets(home_id),
                 self._config,
                 self._restart_daemon,
-                self._recover_in_background,
+                self._recover_marked_home_in_background,
             )
         except FileNotFoundError:
             if is_incomplete_home(folder):
@@ -303,8 +303,8 @@ class HomeRegistry:
         if not self._config.stopping.wait(_DEATHS_WITHIN_S):
             self._serve_unless_stopped(home)
 
-    def _recover_in_background(self, home: Home) -> None:
-        """Settle a home in the background, after the operation that calls this has released the lock."""
+    def _recover_marked_home_in_background(self, home: Home) -> None:
+        """Recover a home that an operation has marked, once the operation has released the lock."""
         self._start_thread(lambda: self._serve_unless_stopped(home), f"qsd-settle-{home.id}")
 
     def _serve_unless_locked(self, home: Home) -> None:
