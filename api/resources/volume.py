@@ -12,7 +12,7 @@ from api import responses, versions, volume_connections
 from api.auth.authorization import authorize, authorize_resource, read_authorized
 from api.blueprint import Blueprint
 from api.request_scope import caller, runtime
-from api.resources import volume_actions
+from api.resources import volume_record_actions
 from api.schemas import volume as schemas
 from api.schemas.action import VolumeActionIn, VolumeActionOut
 from api.schemas.list_query import VolumeListIn
@@ -35,7 +35,7 @@ REFUSALS: dict[str, Callable[..., NoReturn]] = {
     "extend_completion": accept_change.refuse_extend_completion,
 }
 
-ACTIONS = {**volume_actions.ATTACHMENT_ACTIONS, **volume_actions.RECORD_ACTIONS}
+ACTIONS = {**volume_record_actions.ATTACHMENT_ACTIONS, **volume_record_actions.RECORD_ACTIONS}
 
 blueprint = Blueprint("volumes", "Block volumes, in consistency groups and outside.")
 summary_blueprint = Blueprint("summaries", "The number of volumes and their total size.")
@@ -43,8 +43,8 @@ summary_blueprint = Blueprint("summaries", "The number of volumes and their tota
 _METADATA = 36
 
 _RULES = {
-    **volume_actions.ATTACHMENT_RULES,
-    **volume_actions.RECORD_RULES,
+    **volume_record_actions.ATTACHMENT_RULES,
+    **volume_record_actions.RECORD_RULES,
     "extend": "volume:extend",
     "retype": "volume:retype",
     "revert": "volume:revert_to_snapshot",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
-from api.resources.extension import CONFIGURED_FILTERS, EXTENSIONS
+from api.resources.extensions_and_filters import CONFIGURED_FILTERS, EXTENSIONS
 from tests.functional.caller import Caller, check_not_found
 
 

@@ -28,13 +28,13 @@ from cgflow.drivers.conformance.detailed_inventory import DetailedInventoryRules
 from cgflow.drivers.conformance.fencing import FencingRules
 from cgflow.drivers.conformance.group_moves import GroupMoveRules
 from cgflow.drivers.conformance.harness import Harness, SharedHarness
-from cgflow.drivers.conformance.host_files import HostFileRules
 from cgflow.drivers.conformance.idempotency_and_refusals import IdempotencyRules, RefusalRules
 from cgflow.drivers.conformance.restarts import RestartRules
 from cgflow.drivers.conformance.restores import RestoreRules
 from cgflow.drivers.conformance.scenario import Scenario
 from cgflow.drivers.conformance.snapshots import PlainSnapshotRules, SnapshotRules
 from cgflow.drivers.conformance.volumes import ExtendRules, OpaqueContentRules, VolumeRules
+from cgflow.drivers.conformance.volumes_as_host_files import HostFileRules
 from cgflow.drivers.contract import SupportsCompaction, SupportsFencing, SupportsHostFiles
 
 __all__ = [

@@ -10,7 +10,7 @@ from flask.views import MethodView
 
 from api.auth.authorization import authorize
 from api.blueprint import Blueprint
-from api.schemas import extension as schemas
+from api.schemas import extensions_and_filters as schemas
 from cgflow.errors import NotFound
 
 blueprint = Blueprint("extensions", "The extensions of Cinder that are offered, and the filters of lists.")

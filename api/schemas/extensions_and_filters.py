@@ -1,4 +1,4 @@
-"""Schemas of extensions, which older clients look up before they use them."""
+"""Schemas of the offered extensions and list filters: ``/extensions`` and ``/resource_filters``."""
 
 from __future__ import annotations
 
