@@ -6,6 +6,7 @@ costs. So what every operation executes is built at import, with parameters, and
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import CursorResult, Executable
@@ -16,3 +17,9 @@ def execute(session: Session, statement: Executable, **parameters: object) -> Cu
     """Execute a statement in a session's transaction, after what the session has to write."""
     session.flush()
     return session.connection().execute(statement, parameters)
+
+
+def execute_many(session: Session, statement: Executable, rows: Sequence[Mapping[str, object]]) -> None:
+    """Execute a statement once for each row of parameters. All rows have the same ones."""
+    session.flush()
+    session.connection().execute(statement, rows)

@@ -15,6 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from cgflow.db.models.base import Base
+from cgflow.db.prepared import execute_many
 from cgflow.errors import ConfigError
 
 Row = Mapping[str, Any]
@@ -37,10 +38,9 @@ def insert_or_update(session: Session, model: type[Base], rows: Sequence[Row]) -
     """
     if not rows:
         return
-    key = [column.name for column in inspect(model).primary_key]
-    statement = _insert_rows_statement(session, model, rows)
-    changes = {name: statement.excluded[name] for name in rows[0] if name not in key}
-    session.execute(statement.on_conflict_do_update(index_elements=key, set_=changes))
+    table = Base.metadata.tables[model.__tablename__]
+    fixed = frozenset(column.name for column in table.columns if column.name not in rows[0])
+    execute_many(session, insert_or_update_statement(session.get_bind().dialect.name, table, fixed), rows)
 
 
 @cache

@@ -7,12 +7,14 @@ The limit is the first that exists of: the project's, the default class's, the b
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from typing import Any
 
-from sqlalchemy import Select, delete, literal, select, union_all
+from sqlalchemy import bindparam, delete, literal, select, union_all
 from sqlalchemy.orm import Session
 
 from cgflow.db.models import Quota, QuotaClass, VolumeType
 from cgflow.db.models.services import DEFAULT_CLASS
+from cgflow.db.prepared import execute
 from cgflow.db.repositories.volume_type import usable_by_condition
 from cgflow.db.upsert import insert_or_update
 from cgflow.errors import InvalidInput, QuotaExceeded
@@ -37,6 +39,17 @@ SHIPPED = {GROUPS: 10, VOLUMES: 10, SNAPSHOTS: 10, GIGABYTES: 1000}
 _DEFAULTS = {**SHIPPED, BACKUPS: 0, BACKUP_GIGABYTES: 0}
 _LARGEST = 2**31 - 1
 
+_RESOURCES: Any = bindparam("resources", expanding=True)
+_SELECT_DEFAULTS = select(literal(False).label("is_own"), QuotaClass.resource, QuotaClass.hard_limit).where(
+    QuotaClass.class_name == DEFAULT_CLASS, QuotaClass.resource.in_(_RESOURCES)
+)
+_SELECT_LIMITS = union_all(
+    _SELECT_DEFAULTS,
+    select(literal(True).label("is_own"), Quota.resource, Quota.hard_limit).where(
+        Quota.project_id == bindparam("project_id"), Quota.resource.in_(_RESOURCES)
+    ),
+)
+
 
 def limits_and_usage(
     session: Session, project_id: str, *, user_project_id: str | None = None
@@ -56,18 +69,16 @@ def limits_and_usage(
 
 def effective_limits(session: Session, project_id: str, resources: Collection[str]) -> dict[str, int]:
     """Return the effective limit of each of these quota resources for a project."""
-    own = select(literal(True), Quota.resource, Quota.hard_limit).where(
-        Quota.project_id == project_id, Quota.resource.in_(resources)
-    )
-    rows = session.execute(union_all(_select_default_class_limits(resources), own)).all()
-    found = {resource: limit for _, resource, limit in sorted(rows)}
+    rows = execute(session, _SELECT_LIMITS, project_id=project_id, resources=list(resources)).all()
+    # The project's own limits come last.
+    found = {row.resource: row.hard_limit for row in sorted(rows, key=lambda row: row.is_own)}
     return {name: found.get(name, _DEFAULTS.get(name, UNLIMITED)) for name in resources}
 
 
 def default_limits(session: Session, *, user_project_id: str | None = None) -> dict[str, int]:
     """Return the default limit of every quota resource; ``user_project_id`` is as in ``limits_and_usage``."""
     names = _resource_names(session, user_project_id)
-    found = {resource: limit for _, resource, limit in session.execute(_select_default_class_limits(names))}
+    found = {row.resource: row.hard_limit for row in execute(session, _SELECT_DEFAULTS, resources=names)}
     return {name: found.get(name, _DEFAULTS.get(name, UNLIMITED)) for name in names}
 
 
@@ -113,13 +124,6 @@ def _resource_names(session: Session, user_project_id: str | None = None) -> lis
     if user_project_id is not None:
         types = types.where(usable_by_condition(user_project_id))
     return [*TOTALS, *UNCOUNTED, *type_resource_names(session.scalars(types))]
-
-
-def _select_default_class_limits(resources: Collection[str]) -> Select[bool, str, int]:
-    """Select the default class's limits, marked as not the project's own."""
-    return select(literal(False), QuotaClass.resource, QuotaClass.hard_limit).where(
-        QuotaClass.class_name == DEFAULT_CLASS, QuotaClass.resource.in_(resources)
-    )
 
 
 def _check_limits(session: Session, limits: Mapping[str, int]) -> None:

@@ -18,16 +18,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import bindparam, delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from cgflow.db.models import Flow, Reservation
+from cgflow.db.prepared import execute, execute_many
 from cgflow.errors import InvalidState, QuotaExceeded
 from cgflow.quota import usage
 from cgflow.quota.deltas import GIGABYTES, GROUPS, PER_TYPE
 from cgflow.quota.limits import effective_limits
 from cgflow.status import UNFINISHED, ReservationState
+
+_INSERT = insert(Reservation)
+_SELECT = (
+    select(Reservation.resource, Reservation.project_id, Reservation.delta, Reservation.state)
+    .where(Reservation.id == bindparam("id"))
+    .order_by(Reservation.resource)
+)
+_UPDATE = (
+    update(Reservation)
+    .where(Reservation.id == bindparam("of"), Reservation.resource == bindparam("for_resource"))
+    .values(state=bindparam("new_state"), delta=bindparam("new_delta"))
+)
 
 
 def reserve(
@@ -62,15 +76,12 @@ def reserve(
         }
         for resource, delta in deltas.items()
     ]
-    session.execute(insert(Reservation).values(rows))
+    execute_many(session, _INSERT, rows)
 
 
 def is_held(session: Session, reservation_id: str) -> bool:
     """Return whether a reservation exists and was not cancelled."""
-    held = select(Reservation.id).where(
-        Reservation.id == reservation_id, Reservation.state != ReservationState.CANCELLED
-    )
-    return session.execute(held.limit(1)).first() is not None
+    return any(row.state != ReservationState.CANCELLED for row in _select_rows(session, reservation_id))
 
 
 def commit(session: Session, reservation_id: str) -> None:
@@ -88,13 +99,14 @@ def commit(session: Session, reservation_id: str) -> None:
         return
     project_id = held[0].project_id
     usages = usage.read(session, project_id, [row.resource for row in held])
+    changed = []
     for row in held:
         usages[row.resource].reserved -= max(row.delta, 0)
         added = usage.add_in_use(usages, project_id, row.resource, row.delta)
         # Store the amount actually given back, so that cancelling restores exactly that.
-        row.state, row.delta = ReservationState.COMMITTED.value, added
+        changed.append(_new_state(reservation_id, row.resource, ReservationState.COMMITTED, added))
+    execute_many(session, _UPDATE, changed)
     usage.write(session, project_id, usages)
-    session.flush()
 
 
 def commit_and_delete(session: Session, reservation_id: str) -> None:
@@ -118,9 +130,11 @@ def cancel(session: Session, reservation_id: str) -> None:
             usages[row.resource].reserved -= max(row.delta, 0)
         else:
             usage.add_in_use(usages, project_id, row.resource, -row.delta)
-        row.state = ReservationState.CANCELLED.value
+    cancelled = [
+        _new_state(reservation_id, row.resource, ReservationState.CANCELLED, row.delta) for row in live
+    ]
+    execute_many(session, _UPDATE, cancelled)
     usage.write(session, project_id, usages)
-    session.flush()
 
 
 def give_usage_back(session: Session, project_id: str, deltas: Mapping[str, int]) -> None:
@@ -177,19 +191,21 @@ def cancel_expired(session: Session, now: datetime) -> list[str]:
     return expired
 
 
-def _select_rows(session: Session, reservation_id: str) -> Sequence[Reservation]:
-    rows = select(Reservation).where(Reservation.id == reservation_id).order_by(Reservation.resource)
-    return session.scalars(rows.execution_options(populate_existing=True)).all()
+def _select_rows(session: Session, reservation_id: str) -> Sequence[Any]:
+    return execute(session, _SELECT, id=reservation_id).all()
 
 
-def _lock_rows(session: Session, reservation_id: str) -> Sequence[Reservation]:
+def _lock_rows(session: Session, reservation_id: str) -> Sequence[Any]:
     """Return the rows of a reservation, after locking its project. A reservation's project never changes."""
-    owner = select(Reservation.project_id).where(Reservation.id == reservation_id).limit(1)
-    project_id = session.scalar(owner)
-    if project_id is None:
+    rows = _select_rows(session, reservation_id)
+    if not rows:
         return []
-    usage.lock_project(session, project_id)
+    usage.lock_project(session, rows[0].project_id)
     return _select_rows(session, reservation_id)
+
+
+def _new_state(reservation_id: str, resource: str, state: ReservationState, delta: int) -> dict[str, object]:
+    return {"of": reservation_id, "for_resource": resource, "new_state": state.value, "new_delta": delta}
 
 
 def _reserve_within_limits(session: Session, project_id: str, taken: Mapping[str, int]) -> None:

@@ -15,15 +15,24 @@ import logging
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Exists, delete, exists, select, update
+from sqlalchemy import ColumnElement, Exists, bindparam, delete, exists, select, update
 from sqlalchemy.orm import Session
 
 from cgflow.db.models import Flow, Quota, QuotaClass, QuotaUsage, Reservation
+from cgflow.db.prepared import execute
 from cgflow.db.upsert import insert_missing, insert_or_update
 from cgflow.quota.deltas import GROUPS, PER_TYPE, type_resource_name, type_resource_names
 from cgflow.status import UNFINISHED, ReservationState
 
 LOG = logging.getLogger(__name__)
+
+_IN_PROJECT = QuotaUsage.project_id == bindparam("project_id")
+_LOCK_PROJECT = (
+    select(QuotaUsage.resource).where(_IN_PROJECT, QuotaUsage.resource == GROUPS).with_for_update()
+)
+_SELECT_USAGE = select(QuotaUsage.resource, QuotaUsage.in_use, QuotaUsage.reserved).where(
+    _IN_PROJECT, QuotaUsage.resource.in_(bindparam("resources", expanding=True))
+)
 
 
 @dataclass
@@ -36,13 +45,10 @@ class Usage:
 
 def lock_project(session: Session, project_id: str) -> None:
     """Lock the quota of a project against changes by other transactions, until this one ends."""
-    row = select(QuotaUsage.resource).where(
-        QuotaUsage.project_id == project_id, QuotaUsage.resource == GROUPS
-    )
-    if session.execute(row.with_for_update()).first() is None:
+    if execute(session, _LOCK_PROJECT, project_id=project_id).first() is None:
         first = {"project_id": project_id, "resource": GROUPS, "in_use": 0, "reserved": 0}
         insert_missing(session, QuotaUsage, [first])
-        session.execute(row.with_for_update()).one()
+        execute(session, _LOCK_PROJECT, project_id=project_id).one()
 
 
 def lock_all_projects(session: Session) -> None:
@@ -53,12 +59,8 @@ def lock_all_projects(session: Session) -> None:
 
 def read(session: Session, project_id: str, resources: Collection[str]) -> dict[str, Usage]:
     """Return the usage of each of these quota resources; a missing row is zero."""
-    rows = session.execute(
-        select(QuotaUsage.resource, QuotaUsage.in_use, QuotaUsage.reserved).where(
-            QuotaUsage.project_id == project_id, QuotaUsage.resource.in_(resources)
-        )
-    )
-    found = {resource: Usage(in_use, reserved) for resource, in_use, reserved in rows}
+    rows = execute(session, _SELECT_USAGE, project_id=project_id, resources=list(resources))
+    found = {row.resource: Usage(row.in_use, row.reserved) for row in rows}
     return {resource: found.get(resource, Usage()) for resource in resources}
 
 
