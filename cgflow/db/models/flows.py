@@ -77,35 +77,36 @@ class Flow(Base):
     shape: Mapped[dict[str, Any]]
     symbols: Mapped[dict[str, Any]]
 
-    def to_record(self) -> records.Flow:
-        """Return the frozen record of this row."""
+    @staticmethod
+    def to_record(row: Any) -> records.Flow:
+        """Return the frozen record of a row."""
         return records.Flow(
-            id=self.id,
-            operation=self.operation,
-            version=self.version,
-            fingerprint=self.fingerprint,
-            state=FlowState(self.state),
-            project_id=self.project_id,
-            user_id=self.user_id,
-            request_id=self.request_id,
-            resource_type=self.resource_type,
-            resource_id=self.resource_id,
-            group_id=self.group_id,
-            shape=self.shape,
-            symbols=self.symbols,
-            epoch=self.epoch,
-            conductor=self.conductor,
-            reason=self.reason,
-            leftovers=tuple((self.leftovers or {}).get("atoms", ())),
-            skipped=tuple((self.leftovers or {}).get("skipped", ())),
-            cancel_reason=self.cancel_reason,
-            cancel_request=(self.leftovers or {}).get("cancel"),
-            committed_at=self.committed_at,
-            undo_attempts=self.undo_attempts,
-            undo_at=self.undo_at,
-            created_at=self.created_at,
-            started_at=self.started_at,
-            ended_at=self.ended_at,
+            id=row.id,
+            operation=row.operation,
+            version=row.version,
+            fingerprint=row.fingerprint,
+            state=FlowState(row.state),
+            project_id=row.project_id,
+            user_id=row.user_id,
+            request_id=row.request_id,
+            resource_type=row.resource_type,
+            resource_id=row.resource_id,
+            group_id=row.group_id,
+            shape=row.shape,
+            symbols=row.symbols,
+            epoch=row.epoch,
+            conductor=row.conductor,
+            reason=row.reason,
+            leftovers=tuple((row.leftovers or {}).get("atoms", ())),
+            skipped=tuple((row.leftovers or {}).get("skipped", ())),
+            cancel_reason=row.cancel_reason,
+            cancel_request=(row.leftovers or {}).get("cancel"),
+            committed_at=row.committed_at,
+            undo_attempts=row.undo_attempts,
+            undo_at=row.undo_at,
+            created_at=row.created_at,
+            started_at=row.started_at,
+            ended_at=row.ended_at,
         )
 
 

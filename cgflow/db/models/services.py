@@ -48,18 +48,19 @@ class Backend(Base):
     disabled_reason: Mapped[str | None] = mapped_column(NAME)
     frozen_at: Mapped[datetime | None]
 
-    def to_record(self) -> records.Backend:
-        """Return the frozen record of this row."""
+    @staticmethod
+    def to_record(row: Any) -> records.Backend:
+        """Return the frozen record of a row."""
         return records.Backend(
-            name=self.name,
-            availability_zone=self.availability_zone,
-            report=Report.from_json(self.report),
-            reported_at=self.reported_at,
-            is_up=self.is_up,
-            reason=self.reason,
-            disabled_at=self.disabled_at,
-            disabled_reason=self.disabled_reason,
-            frozen_at=self.frozen_at,
+            name=row.name,
+            availability_zone=row.availability_zone,
+            report=Report.from_json(row.report),
+            reported_at=row.reported_at,
+            is_up=row.is_up,
+            reason=row.reason,
+            disabled_at=row.disabled_at,
+            disabled_reason=row.disabled_reason,
+            frozen_at=row.frozen_at,
         )
 
 

@@ -6,14 +6,20 @@ from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import bindparam, func, inspect, select, update
 from sqlalchemy.orm import Session
 
 from cgflow import records
 from cgflow.db.models import Backend, Snapshot, Volume
+from cgflow.db.prepared import execute
 from cgflow.db.upsert import insert_missing, insert_or_update
 from cgflow.drivers.contract import Report
 from cgflow.errors import NotFound
+
+_SELECT_BACKENDS = select(
+    *(getattr(Backend, attribute.key) for attribute in inspect(Backend).column_attrs)
+).order_by(Backend.name)
+_SELECT_BACKEND = _SELECT_BACKENDS.where(Backend.name == bindparam("name"))
 
 
 def record_report(session: Session, name: str, availability_zone: str, report: Report, now: datetime) -> None:
@@ -66,22 +72,21 @@ def set_frozen(session: Session, name: str, since: datetime | None) -> None:
 
 def is_frozen(session: Session, name: str) -> bool:
     """Return whether a backend is known and frozen."""
-    frozen_at = select(Backend.frozen_at).where(Backend.name == name)
-    return session.scalar(frozen_at) is not None
+    row = execute(session, _SELECT_BACKEND, name=name).one_or_none()
+    return row is not None and row.frozen_at is not None
 
 
 def get(session: Session, name: str) -> records.Backend:
     """Return one backend. Raises: NotFound."""
-    row = session.get(Backend, name, populate_existing=True)
+    row = execute(session, _SELECT_BACKEND, name=name).one_or_none()
     if row is None:
         raise NotFound(f"Backend {name} could not be found.")
-    return row.to_record()
+    return Backend.to_record(row)
 
 
 def all(session: Session) -> list[records.Backend]:
     """Return every known backend, up or down, by name."""
-    rows = session.scalars(select(Backend).order_by(Backend.name).execution_options(populate_existing=True))
-    return [row.to_record() for row in rows]
+    return [Backend.to_record(row) for row in execute(session, _SELECT_BACKENDS)]
 
 
 def volume_counts(session: Session) -> dict[str, int]:

@@ -7,12 +7,13 @@ from dataclasses import fields, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import Integer, bindparam, func, insert, inspect, select, update
 from sqlalchemy.orm import Session
 
 from cgflow import clock, records
 from cgflow.atom_states import AtomState, flow_action_of, fold_transitions, held_resource_text
 from cgflow.db.models import ATOMDETAILS, Flow, FlowEvent
+from cgflow.db.prepared import execute
 from cgflow.db.repositories import message
 from cgflow.db.repositories.paging import ListQuery, page_statement
 from cgflow.db.repositories.registry import REPOSITORIES
@@ -28,22 +29,52 @@ _MOVE = [
     for name in ("atom", "to_state", "at", "attempt", "duration_ms", "conductor", "detail")
 ]
 
+_FLOW_ID: Any = bindparam("flow_id")
+_SELECT_FLOW = select(*(getattr(Flow, attribute.key) for attribute in inspect(Flow).column_attrs)).where(
+    Flow.id == _FLOW_ID
+)
+_SELECT_SUMMARY = select(*_LINE).where(Flow.id == _FLOW_ID)
+_INSERT_FLOW, _INSERT_EVENT = insert(Flow), insert(FlowEvent)
+_COMMIT = (
+    update(Flow)
+    .where(Flow.id == _FLOW_ID, Flow.epoch == bindparam("of_epoch"), Flow.committed_at.is_(None))
+    .values(committed_at=bindparam("now"))
+)
+_COMMIT_UNLESS_CANCELLED = _COMMIT.where(Flow.cancel_reason.is_(None))
+_SELECT_EVENTS_AFTER = (
+    select(*_EVENT)
+    .where(FlowEvent.flow_id == _FLOW_ID, FlowEvent.seq > bindparam("after_seq"))
+    .order_by(FlowEvent.seq)
+)
+_SELECT_FIRST_EVENTS_AFTER = _SELECT_EVENTS_AFTER.limit(bindparam("limit", type_=Integer))
+_SELECT_NEWEST_NUMBER = select(func.max(FlowEvent.seq)).where(FlowEvent.flow_id == _FLOW_ID)
+_SELECT_LAST_EVENTS = (
+    select(*_LAST)
+    .where(
+        FlowEvent.flow_id == _FLOW_ID,
+        FlowEvent.seq.in_(
+            select(func.max(FlowEvent.seq)).where(FlowEvent.flow_id == _FLOW_ID).group_by(FlowEvent.atom)
+        ),
+    )
+    .order_by(FlowEvent.seq)
+)
+
 
 def insert_accepted(session: Session, **columns: Any) -> None:
     """Insert the record of an accepted flow, with its first event."""
     now = clock.now()
     state = FlowState.ACCEPTED.value
-    session.execute(insert(Flow), [{"state": state, "created_at": now, **columns}])
+    execute(session, _INSERT_FLOW, state=state, created_at=now, **columns)
     event = {"flow_id": columns["id"], "seq": 1, "at": now, "atom": None, "to_state": state, "attempt": 0}
-    session.execute(insert(FlowEvent), [event])
+    execute(session, _INSERT_EVENT, **event)
 
 
 def get(session: Session, id: str, scope: str | None) -> records.Flow:  # noqa: A002 - the API's name
     """Return a flow. Raises: NotFound, also for another project's."""
-    row = session.get(Flow, id)
+    row = execute(session, _SELECT_FLOW, flow_id=id).one_or_none()
     if row is None or (scope is not None and row.project_id != scope):
         raise NotFound(f"Flow {id} could not be found.")
-    return row.to_record()
+    return Flow.to_record(row)
 
 
 _FILTERS = ("id", "project_id", "user_id", "state", "operation", "resource_type")
@@ -51,7 +82,7 @@ _FILTERS = ("id", "project_id", "user_id", "state", "operation", "resource_type"
 
 def get_summary(session: Session, id: str, scope: str | None) -> records.FlowSummary:  # noqa: A002
     """Return a flow without its shape and symbols, which are long. Raises: NotFound, as ``get``."""
-    row = session.execute(select(*_LINE).where(Flow.id == id)).mappings().one_or_none()
+    row = execute(session, _SELECT_SUMMARY, flow_id=id).mappings().one_or_none()
     if row is None or (scope is not None and row["project_id"] != scope):
         raise NotFound(f"Flow {id} could not be found.")
     return _to_summary(row)
@@ -88,7 +119,7 @@ def list_unfinished(session: Session) -> list[records.Flow]:
     rows = session.execute(
         select(Flow).where(Flow.state.in_(UNFINISHED)).order_by(Flow.created_at, Flow.id)
     ).scalars()
-    return [row.to_record() for row in rows]
+    return [Flow.to_record(row) for row in rows]
 
 
 def find_newest(session: Session, operation: str, resource_id: str) -> records.Flow | None:
@@ -99,13 +130,13 @@ def find_newest(session: Session, operation: str, resource_id: str) -> records.F
         .order_by(Flow.created_at.desc(), Flow.id)
         .limit(1)
     ).scalar_one_or_none()
-    return None if row is None else row.to_record()
+    return None if row is None else Flow.to_record(row)
 
 
 def find_unfinished(session: Session, flow_id: str) -> records.Flow | None:
     """Return a flow that a conductor has to take up, or None if it does not exist or has ended."""
-    row = session.get(Flow, flow_id)
-    return None if row is None or row.state not in UNFINISHED else row.to_record()
+    row = execute(session, _SELECT_FLOW, flow_id=flow_id).one_or_none()
+    return None if row is None or row.state not in UNFINISHED else Flow.to_record(row)
 
 
 def take_ownership(session: Session, flow_id: str, conductor: str, epoch: int) -> records.Flow | None:
@@ -121,7 +152,7 @@ def take_ownership(session: Session, flow_id: str, conductor: str, epoch: int) -
     row.reason = None
     row.started_at = row.started_at or clock.now()
     session.flush()
-    return row.to_record()
+    return Flow.to_record(row)
 
 
 def record_commit(session: Session, flow_id: str, epoch: int, *, heeds_cancel: bool = True) -> None:
@@ -131,12 +162,8 @@ def record_commit(session: Session, flow_id: str, epoch: int, *, heeds_cancel: b
     Raises: FenceLost, if another conductor has taken the flow; AlreadyCommitted; CancelRequested,
     if a cancel was recorded first and ``heeds_cancel``.
     """
-    undecided = [Flow.id == flow_id, Flow.epoch == epoch, Flow.committed_at.is_(None)]
-    if heeds_cancel:
-        undecided.append(Flow.cancel_reason.is_(None))
-    passed = update(Flow).where(*undecided).values(committed_at=clock.now())
-    done = session.execute(passed.execution_options(synchronize_session=False))
-    if done.rowcount == 1:  # type: ignore[attr-defined]
+    record = _COMMIT_UNLESS_CANCELLED if heeds_cancel else _COMMIT
+    if execute(session, record, flow_id=flow_id, of_epoch=epoch, now=clock.now()).rowcount == 1:
         return
     decided = select(Flow.epoch, Flow.committed_at, Flow.cancel_reason).where(Flow.id == flow_id)
     row = session.execute(decided).one_or_none()
@@ -193,26 +220,21 @@ def events_after(
     session: Session, flow_id: str, after_seq: int = 0, limit: int | None = 1000
 ) -> list[records.FlowEvent]:
     """Return the events of a flow after ``after_seq``, in order."""
-    rows = session.execute(
-        select(*_EVENT)
-        .where(FlowEvent.flow_id == flow_id, FlowEvent.seq > after_seq)
-        .order_by(FlowEvent.seq)
-        .limit(limit)
-    )
+    if limit is None:
+        rows = execute(session, _SELECT_EVENTS_AFTER, flow_id=flow_id, after_seq=after_seq)
+    else:
+        rows = execute(session, _SELECT_FIRST_EVENTS_AFTER, flow_id=flow_id, after_seq=after_seq, limit=limit)
     return [records.FlowEvent(**row) for row in rows.mappings()]
 
 
 def newest_event_number(session: Session, flow_id: str) -> int:
     """Return the number of the newest event of a flow."""
-    return session.execute(select(func.max(FlowEvent.seq)).where(FlowEvent.flow_id == flow_id)).scalar_one()
+    return int(execute(session, _SELECT_NEWEST_NUMBER, flow_id=flow_id).scalar_one())
 
 
 def last_event_per_atom(session: Session, flow_id: str) -> list[records.LastEvent]:
     """Return the last event of the flow itself and of each of its atoms, in order."""
-    last = select(func.max(FlowEvent.seq)).where(FlowEvent.flow_id == flow_id).group_by(FlowEvent.atom)
-    rows = session.execute(
-        select(*_LAST).where(FlowEvent.flow_id == flow_id, FlowEvent.seq.in_(last)).order_by(FlowEvent.seq)
-    )
+    rows = execute(session, _SELECT_LAST_EVENTS, flow_id=flow_id)
     return [records.LastEvent(**row) for row in rows.mappings()]
 
 

@@ -13,7 +13,12 @@ from cgflow.db.repositories.resource import ResourceRepository
 from cgflow.status import Status, is_rolled_back
 
 # A snapshot is in the availability zone of its volume.
-_ZONE = select(Volume.availability_zone).where(Volume.id == Snapshot.volume_id).scalar_subquery()
+_ZONE = (
+    select(Volume.availability_zone)
+    .where(Volume.id == Snapshot.volume_id)
+    .correlate(Snapshot)
+    .scalar_subquery()
+)
 
 REPOSITORY: ResourceRepository[records.Snapshot] = ResourceRepository(
     Snapshot,
