@@ -4,7 +4,7 @@ A moment is before or after a commit or a driver call, or a pause between two at
 ``kill_points``). The n-th moment after the world is armed is the process's last; n is incremented
 until a run meets no such moment.
 
-By hand, in a folder made by ``crashing_cases.prepare`` (or left by a failed sweep)::
+By hand, in a folder made by ``crash_cases.prepare_operation`` (or left by a failed sweep)::
 
     python -m tests.support.crash_process FOLDER KILL_AT     acts, and dies at that moment
     python -m tests.support.crash_process FOLDER             acts or resumes, to the end
