@@ -19,6 +19,7 @@ from cgflow.db.repositories import backend as backends
 from cgflow.drivers.contract import Incident, Report, StorageDriver
 from cgflow.errors import DriverError, describe
 from cgflow.notifications.notifier import ERROR, Notification, Notifier
+from cgflow.records import Backend
 from cgflow.scheduler.placement import Placement
 
 LOG = logging.getLogger(__name__)
@@ -94,11 +95,22 @@ def refresh_stale_reports(
     drivers: Mapping[str, StorageDriver],
     placement: Placement,
     host: str | None = None,
-) -> None:
-    """Refresh the stored reports that are too old, of all backends of this process or of the named one."""
+) -> list[Backend]:
+    """Refresh the stored reports that are too old, of all backends of this process or of the named one.
+
+    Return every known backend, with its newest report.
+    """
     with database.read() as session:
         stored = backends.all(session)
     now = clock.now()
-    for found in stored:
-        if host in (None, found.name) and found.name in drivers and placement.is_stale(found, now):
-            record_report(database, settings, found.name, drivers[found.name])
+    stale = [
+        found.name
+        for found in stored
+        if host in (None, found.name) and found.name in drivers and placement.is_stale(found, now)
+    ]
+    if not stale:
+        return stored
+    for name in stale:
+        record_report(database, settings, name, drivers[name])
+    with database.read() as session:
+        return backends.all(session)

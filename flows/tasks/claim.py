@@ -38,8 +38,7 @@ Failures = Mapping[str, Failure]
 def verify_claims(session: Session, flow_id: str, claims: Claims) -> None:
     """Raise InvalidState unless the flow holds everything that it has claimed."""
     for noun, ids in claims.items():
-        rows = REPOSITORIES[noun]
-        lost = [one.id for one in rows.list_by_ids(session, ids) if one.claimed_by != flow_id]
+        lost = REPOSITORIES[noun].list_unclaimed_ids(session, ids, flow_id)
         if lost:
             raise InvalidState(
                 f"Flow {flow_id} no longer holds {noun} {', '.join(lost)}, so it does not change it."

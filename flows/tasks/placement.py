@@ -269,9 +269,8 @@ def _refreshed_backend(
     database: Database, settings: Settings, drivers: Drivers, placement: Placement, host: str
 ) -> Backend | None:
     """Return a backend with a report that is not too old; None if the backend is unknown."""
-    refresh_stale_reports(database, settings, drivers, placement, host)
-    with database.read() as session:
-        return next((one for one in backend.all(session) if one.name == host), None)
+    known = refresh_stale_reports(database, settings, drivers, placement, host)
+    return next((one for one in known if one.name == host), None)
 
 
 def _placement_requests(

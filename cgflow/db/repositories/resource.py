@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Select, Update, bindparam, false, func, insert, select, update
+from sqlalchemy import Select, Update, bindparam, false, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from cgflow import clock
@@ -67,6 +67,9 @@ class ResourceRepository(Generic[RecordT]):
         self._select_with_deleted = model.select_records().where(by_ids)
         is_held = model.claimed_by == bindparam("holder")
         is_live, is_free = model.deleted.is_(False), model.claimed_by.is_(None)
+        self._select_unclaimed = select(model.id).where(
+            by_ids, is_live, or_(is_free, model.claimed_by != bindparam("holder"))
+        )
         self._claimed = _Update(model, by_ids, is_held)
         self._claimed_by_flow = _Update(model, is_held)
         self._free = _Update(model, by_ids, is_free, is_live)
@@ -139,6 +142,11 @@ class ResourceRepository(Generic[RecordT]):
     def list_by_ids(self, session: Session, ids: Collection[str]) -> list[RecordT]:
         """Return those of these resources that are live, the oldest first."""
         return self.fetch(session, self._select_by_ids, ids=list(ids))
+
+    def list_unclaimed_ids(self, session: Session, ids: Collection[str], flow_id: str) -> list[str]:
+        """Return the ids of those of these live resources that the flow does not hold."""
+        rows = execute(session, self._select_unclaimed, ids=list(ids), holder=flow_id)
+        return list(rows.scalars())
 
     def get_with_deleted(self, session: Session, ids: Collection[str]) -> list[RecordT]:
         """Return resources by their ids, including deleted ones."""
