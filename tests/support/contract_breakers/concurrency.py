@@ -28,7 +28,11 @@ class RefusesConcurrentPrepare(BrokenDriver):
 
 
 class ChecksForSnapshotBeforeLocking(BrokenDriver):
-    breaks = {"test_same_call_made_concurrently": "the same prepare at once must succeed; it raised"}
+    breaks = {
+        "test_same_call_made_concurrently": (
+            "the same prepare at once must succeed; it raised FinalDriverError: exists"
+        )
+    }
 
     def __init__(self):
         super().__init__()
@@ -47,7 +51,9 @@ class ChecksForSnapshotBeforeLocking(BrokenDriver):
 
 class RefusesSecondGroup(BrokenDriver):
     breaks = {
-        "test_groups_are_used_concurrently": "must succeed; it raised BusyDriverError: working on another"
+        "test_groups_are_used_concurrently": (
+            "must succeed; it raised BusyDriverError: working on another group"
+        )
     }
 
     def __init__(self):
@@ -69,7 +75,9 @@ class RefusesSecondGroup(BrokenDriver):
 
 class LosesWritesDuringSnapshotDelete(BrokenDriver):
     breaks = {
-        "test_clients_write_while_snapshots_are_deleted": "acknowledged while snapshots of the volume were"
+        "test_clients_write_while_snapshots_are_deleted": (
+            "acknowledged while snapshots of the volume were deleted is"
+        )
     }
 
     def delete_snapshot(self, snapshot):

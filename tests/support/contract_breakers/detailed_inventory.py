@@ -17,7 +17,9 @@ class ReportsWrongVolumeSizes(BrokenDriver):
 
 class ReportsFormerGroupOfMovedSnapshots(BrokenDriver):
     breaks = {
-        "test_detail_has_the_new_group_of_a_moved_volume": "detail must report volume and group of each"
+        "test_detail_has_the_new_group_of_a_moved_volume": (
+            "detail must report volume and group of each snapshot"
+        )
     }
 
     def __init__(self):

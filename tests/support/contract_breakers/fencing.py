@@ -9,7 +9,9 @@ from tests.support.contract_breakers.base import SOON, BrokenDriver
 
 class IgnoresFence(BrokenDriver):
     breaks = {
-        "test_fenced_session_cannot_create_or_delete": "create_group by a fenced session must raise Sessio",
+        "test_fenced_session_cannot_create_or_delete": (
+            "create_group by a fenced session must raise SessionFenced"
+        ),
         "test_fenced_session_cannot_cut": "prepare by a fenced session must raise SessionFenced; it report",
         "test_fence_can_be_repeated": "create_group by a fenced session must raise SessionFenced; it reporte",
     }
@@ -34,7 +36,9 @@ class ResizesWhenFenced(BrokenDriver):
 
 class CutsWhenFenced(BrokenDriver):
     breaks = {
-        "test_fenced_session_cannot_cut": "snapshot of what a fenced session did not cut must raise Final",
+        "test_fenced_session_cannot_cut": (
+            "snapshot of what a fenced session did not cut must raise FinalDriverError"
+        ),
     }
 
     def cut(self, cgsnapshot_id, group_id, snapshots):
@@ -96,7 +100,9 @@ class ChecksFenceBeforeLocking(BrokenDriver):
 
 class FencesAllSessions(BrokenDriver):
     breaks = {
-        "test_fence_does_not_affect_other_sessions": "a session that is not fenced must succeed; it raised"
+        "test_fence_does_not_affect_other_sessions": (
+            "a session that is not fenced must succeed; it raised SessionFenced"
+        )
     }
 
     def admit(self):
@@ -134,8 +140,12 @@ class FailsToFenceUnopenedSession(BrokenDriver):
 
 class ReopensFencedSession(BrokenDriver):
     breaks = {
-        "test_fence_survives_restarts": "open_session again by a fenced session must raise SessionFenced; it",
-        "test_fence_of_a_session_that_was_never_opened": "open_session by a fenced session must raise Sessio",
+        "test_fence_survives_restarts": (
+            "open_session again by a fenced session must raise SessionFenced; it reported success"
+        ),
+        "test_fence_of_a_session_that_was_never_opened": (
+            "open_session by a fenced session must raise SessionFenced"
+        ),
     }
 
     def open_session(self, session):
@@ -154,7 +164,9 @@ class ForgetsFencesOnRestart(BrokenDriver):
 
 class RefusesVolumesAfterFence(BrokenDriver):
     breaks = {
-        "test_fence_keeps_objects_of_the_session": "what a fenced session had made must succeed; it raised"
+        "test_fence_keeps_objects_of_the_session": (
+            "what a fenced session had made must succeed; it raised BusyDriverError"
+        )
     }
 
     def create_volume(self, volume):

@@ -63,7 +63,9 @@ class LosesFileWritesOnRestart(RecordsContentWhenServed):
 
 class CutsWithoutFileWrites(RecordsContentWhenServed):
     breaks = {
-        "test_file_keeps_serving_the_volume_after_a_cut": "a snapshot holds what was written through the file"
+        "test_file_keeps_serving_the_volume_after_a_cut": (
+            "a snapshot holds what was written through the file before the cut"
+        )
     }
 
     def cut(self, cgsnapshot_id, group_id, snapshots):
@@ -126,8 +128,10 @@ class LosesFileWritesOnWithdraw(RecordsContentWhenServed):
 
 class FailsToWithdrawAbsentFile(BrokenDriver):
     breaks = {
-        "test_file_is_gone_after_withdraw": "a second withdraw_file must succeed; it raised Final",
-        "test_withdraw_of_unserved_file": "withdraw_file of what was never served .* must succeed; it raised",
+        "test_file_is_gone_after_withdraw": "a second withdraw_file must succeed; it raised FinalDriverError",
+        "test_withdraw_of_unserved_file": (
+            "withdraw_file of what was never served .* must succeed; it raised FinalDriverError"
+        ),
     }
 
     def withdraw_file(self, export):
@@ -171,7 +175,9 @@ class KeepsFileOfDeletedVolume(BrokenDriver):
 
 
 class ServesFileOfUnexportedSnapshot(BrokenDriver):
-    breaks = {"test_serve_file_without_export_is_refused": "not exported .SnapshotSpec. must raise Final"}
+    breaks = {
+        "test_serve_file_without_export_is_refused": "not exported .SnapshotSpec. must raise FinalDriverError"
+    }
 
     def serve_file(self, export):
         if isinstance(export, SnapshotSpec) and export.id in self._state.snapshots:

@@ -149,7 +149,9 @@ class FailsToUnexportTwice(BrokenDriver):
 class FailsToDeleteAbsentSnapshot(BrokenDriver):
     breaks = {
         "test_delete_snapshot_twice": "a second delete_snapshot must succeed; it raised KeyError",
-        "test_delete_unknown_snapshot": "delete_snapshot of a snapshot that never was must succeed; it",
+        "test_delete_unknown_snapshot": (
+            "delete_snapshot of a snapshot that never was must succeed; it raised"
+        ),
     }
 
     def delete_snapshot(self, snapshot):
@@ -159,7 +161,9 @@ class FailsToDeleteAbsentSnapshot(BrokenDriver):
 
 class CreatesUnknownGroupForVolume(BrokenDriver):
     breaks = {
-        "test_create_volume_in_unknown_group_is_refused": "in an unknown group must raise FinalDriverError;"
+        "test_create_volume_in_unknown_group_is_refused": (
+            "in an unknown group must raise FinalDriverError; it reported success"
+        )
     }
 
     def create_volume(self, volume):
@@ -170,7 +174,9 @@ class CreatesUnknownGroupForVolume(BrokenDriver):
 
 class CreatesUnknownGroupAndRefusesVolume(BrokenDriver):
     breaks = {
-        "test_create_volume_in_unknown_group_is_refused": "after the refusal of create_volume in an unknown"
+        "test_create_volume_in_unknown_group_is_refused": (
+            "after the refusal of create_volume in an unknown group, inventory"
+        )
     }
 
     def create_volume(self, volume):
@@ -182,9 +188,15 @@ class CreatesUnknownGroupAndRefusesVolume(BrokenDriver):
 
 class AcceptsUnknownVolumes(BrokenDriver):
     breaks = {
-        "test_connection_of_unknown_volume_is_refused": "connection of an unknown volume must raise",
-        "test_extend_of_unknown_volume_is_refused": "extend_volume of an unknown volume must raise",
-        "test_prepare_of_unknown_volume_is_refused": "prepare for an unknown volume must raise",
+        "test_connection_of_unknown_volume_is_refused": (
+            "connection of an unknown volume must raise FinalDriverError"
+        ),
+        "test_extend_of_unknown_volume_is_refused": (
+            "extend_volume of an unknown volume must raise FinalDriverError"
+        ),
+        "test_prepare_of_unknown_volume_is_refused": (
+            "prepare for an unknown volume must raise FinalDriverError"
+        ),
     }
 
     def connection(self, volume):
@@ -198,7 +210,11 @@ class AcceptsUnknownVolumes(BrokenDriver):
 
 
 class RaisesAmbiguousErrorForUnknownSnapshot(BrokenDriver):
-    breaks = {"test_calls_on_unknown_snapshot_are_refused": "must raise FinalDriverError; it raised"}
+    breaks = {
+        "test_calls_on_unknown_snapshot_are_refused": (
+            "must raise FinalDriverError; it raised AmbiguousDriverError: who knows"
+        )
+    }
 
     def snapshot(self, snapshot):
         raise AmbiguousDriverError("who knows")
@@ -206,7 +222,9 @@ class RaisesAmbiguousErrorForUnknownSnapshot(BrokenDriver):
 
 class DescribesUncutSnapshot(BrokenDriver):
     breaks = {
-        "test_snapshot_call_on_uncut_snapshot_is_refused": "a call of snapshot for a snapshot that is not cut"
+        "test_snapshot_call_on_uncut_snapshot_is_refused": (
+            "a call of snapshot for a snapshot that is not cut must"
+        )
     }
 
     def snapshot(self, snapshot):
@@ -215,7 +233,9 @@ class DescribesUncutSnapshot(BrokenDriver):
 
 class AcceptsCutOfUnknownGroup(BrokenDriver):
     breaks = {
-        "test_cut_of_unknown_group_is_refused": "cut of an unknown group must raise FinalDriverError; it"
+        "test_cut_of_unknown_group_is_refused": (
+            "cut of an unknown group must raise FinalDriverError; it reported"
+        )
     }
 
     def cut(self, cgsnapshot_id, group_id, snapshots):
@@ -223,7 +243,11 @@ class AcceptsCutOfUnknownGroup(BrokenDriver):
 
 
 class DeletesGroupsWithVolumes(BrokenDriver):
-    breaks = {"test_delete_group_with_volumes_is_refused": "delete_group of a group with volumes must raise"}
+    breaks = {
+        "test_delete_group_with_volumes_is_refused": (
+            "delete_group of a group with volumes must raise FinalDriverError"
+        )
+    }
 
     def delete_group(self, group_id):
         self._state.groups.discard(group_id)
@@ -231,8 +255,12 @@ class DeletesGroupsWithVolumes(BrokenDriver):
 
 class DeletesVolumesWithSnapshots(BrokenDriver):
     breaks = {
-        "test_delete_volume_with_prepared_snapshot_is_refused": "with a prepared snapshot must raise",
-        "test_delete_volume_with_snapshot_is_refused": "with a snapshot must raise FinalDriverError; it",
+        "test_delete_volume_with_prepared_snapshot_is_refused": (
+            "with a prepared snapshot must raise FinalDriverError;"
+        ),
+        "test_delete_volume_with_snapshot_is_refused": (
+            "with a snapshot must raise FinalDriverError; it reported"
+        ),
     }
 
     def delete_volume(self, volume):
@@ -245,7 +273,9 @@ class DeletesVolumesWithSnapshots(BrokenDriver):
 
 class LosesContentOnRefusedDelete(BrokenDriver):
     breaks = {
-        "test_delete_volume_with_snapshot_is_refused": "a refused delete_volume leaves the volume as it is"
+        "test_delete_volume_with_snapshot_is_refused": (
+            "a refused delete_volume leaves the volume as it is and served"
+        )
     }
 
     def delete_volume(self, volume):

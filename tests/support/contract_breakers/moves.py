@@ -61,7 +61,9 @@ class UnexportsSnapshotsOnMove(BrokenDriver):
 
 class DropsPreparedSnapshotsOnMove(BrokenDriver):
     breaks = {
-        "test_prepared_snapshot_moves_with_its_volume": "a prepared snapshot, inventory.* in its snapshots:"
+        "test_prepared_snapshot_moves_with_its_volume": (
+            "a prepared snapshot, inventory.* in its snapshots: .* missing"
+        )
     }
 
     def move_volume(self, volume, group_id):
@@ -72,7 +74,11 @@ class DropsPreparedSnapshotsOnMove(BrokenDriver):
 
 
 class MovesAllMembersOfGroup(BrokenDriver):
-    breaks = {"test_move_leaves_other_members_in_place": "after move_volume, inventory.* is not exact in its"}
+    breaks = {
+        "test_move_leaves_other_members_in_place": (
+            "after move_volume, inventory.* is not exact in its volumes"
+        )
+    }
 
     def move_volume(self, volume, group_id):
         for other in list(self._state.volumes.values()):

@@ -6,7 +6,9 @@ from tests.support.contract_breakers.base import BrokenDriver
 
 class RestoresNothing(BrokenDriver):
     breaks = {
-        "test_restore_brings_back_snapshot_content": "a volume that was restored: the volume at byte 0 must",
+        "test_restore_brings_back_snapshot_content": (
+            "a volume that was restored: the volume at byte 0 must read as 'A'"
+        ),
         "test_restore_of_a_volume_in_no_group": "a volume in no group that was restored: the volume",
     }
 
@@ -19,7 +21,9 @@ class RestoresNothing(BrokenDriver):
 
 class UndoesNoRestore(BrokenDriver):
     breaks = {
-        "test_undo_restore_brings_back_previous_content": "a volume whose restore is undone: the volume at",
+        "test_undo_restore_brings_back_previous_content": (
+            "a volume whose restore is undone: the volume at byte 0"
+        ),
         "test_volume_can_be_deleted_before_finish": "undo_restore when another volume is gone: the vol",
     }
 
@@ -75,7 +79,9 @@ class RestoresSizeOfVolume(BrokenDriver):
 
 class RestoresSnapshotLargerThanVolume(BrokenDriver):
     breaks = {
-        "test_snapshot_larger_than_its_volume_is_refused": "restore to a larger snapshot must raise Final"
+        "test_snapshot_larger_than_its_volume_is_refused": (
+            "restore to a larger snapshot must raise FinalDriverError"
+        )
     }
 
     def restore(self, restore_id, snapshots):
@@ -86,7 +92,9 @@ class RestoresSnapshotLargerThanVolume(BrokenDriver):
 
 class AllowsChangesDuringRestore(BrokenDriver):
     breaks = {
-        "test_unfinished_restore_blocks_other_changes": "extend_volume while a restore is unfinished must"
+        "test_unfinished_restore_blocks_other_changes": (
+            "extend_volume while a restore is unfinished must raise"
+        )
     }
 
     def _require_no_restore(self, volume):
@@ -103,7 +111,9 @@ class ForgetsUnfinishedRestoreOnRestart(BrokenDriver):
 
 class RefusesToDeleteSnapshotDuringRestore(BrokenDriver):
     breaks = {
-        "test_restored_snapshot_can_be_deleted_before_finish": "a snapshot that is restored to must succeed"
+        "test_restored_snapshot_can_be_deleted_before_finish": (
+            "of a snapshot that is restored to must succeed"
+        )
     }
 
     def delete_snapshot(self, snapshot):

@@ -30,14 +30,22 @@ class CutsOnlyWholeGroups(BrokenDriver):
 
 
 class AcceptsCutOfVolumesInNoGroup(BrokenDriver):
-    breaks = {"test_cut_of_several_volumes_without_group_is_refused": "outside any group must raise Final"}
+    breaks = {
+        "test_cut_of_several_volumes_without_group_is_refused": (
+            "cut of two volumes outside any group must raise FinalDriverError"
+        )
+    }
 
     def cut(self, cgsnapshot_id, group_id, snapshots):
         return {} if group_id is None else super().cut(cgsnapshot_id, group_id, snapshots)
 
 
 class FailsToDeletePlainSnapshotOfAbsentVolume(BrokenDriver):
-    breaks = {"test_delete_unknown_plain_snapshot": "of a plain snapshot that never was must succeed"}
+    breaks = {
+        "test_delete_unknown_plain_snapshot": (
+            "delete_snapshot of a plain snapshot that never was must succeed"
+        )
+    }
 
     def delete_snapshot(self, snapshot):
         if snapshot.group_id is None and snapshot.volume_id not in self._state.volumes:
@@ -121,7 +129,9 @@ class MergesDeletedSnapshotIntoNextOne(BrokenDriver):
         "test_delete_of_oldest": "of the oldest of three, the snapshot of B: the snapshot at byte 0 must",
         "test_delete_of_middle": "of the middle of three, the snapshot of C: the snapshot at byte 0 must",
         "test_delete_of_newest": "of the newest of three: the volume at byte 0 must read as 'D'",
-        "test_snapshots_can_be_deleted_in_any_order_after_a_restore": "restore, in order .* must read as",
+        "test_snapshots_can_be_deleted_in_any_order_after_a_restore": (
+            "after a restore, in order .* must read as"
+        ),
     }
 
     def delete_snapshot(self, snapshot):
