@@ -86,8 +86,8 @@ LET_GO = threading.Event()
 class SignallingConductor(Conductor):
     """Signals when it no longer works at a flow."""
 
-    def _conduct(self, flow_id: str) -> None:
-        super()._conduct(flow_id)
+    def _run_flow(self, flow_id: str) -> None:
+        super()._run_flow(flow_id)
         LET_GO.set()
 
 
