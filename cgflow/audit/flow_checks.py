@@ -38,7 +38,7 @@ def find_stuck_flows(
 
     ``conductor`` is the name of this process. ``active_flow_ids`` are the flows that it was running
     between the reads; such a flow is not reported as standing still. A flow that no process has
-    taken yet is reported after ``long_s`` seconds.
+    taken up yet is reported after ``long_s`` seconds.
     """
     old = now - timedelta(seconds=long_s)
     for flow in after.open_flows.values():
@@ -76,11 +76,14 @@ def _describe_undo_retry(flow: OpenFlow) -> str:
 def _is_active_nowhere(flow: OpenFlow, conductor: str, old: datetime) -> bool:
     """Return whether a flow that is not active here is active nowhere.
 
-    It has a reason, it was ours, or no conductor has taken it for long.
+    It has a reason, no conductor has taken it up for long, or it was ours.
     """
-    if flow.reason is not None or flow.conductor == conductor:
+    if flow.reason is not None:
         return True
-    return flow.conductor is None and flow.created_at < old
+    if flow.state is FlowState.ACCEPTED or flow.conductor is None:
+        # It belongs to a conductor from its acceptance on, which is told of it a moment later.
+        return flow.created_at < old
+    return flow.conductor == conductor
 
 
 def _has_definition(flow: OpenFlow, version_of: VersionLookup) -> bool:
