@@ -113,7 +113,7 @@ def _count_retries(flow: StoredHistory) -> int:
 def _run(job: Round, begin_with: Callable[[World], Iterator[Accepted]]) -> None:
     with job_process(job) as moments:
         before = stored_histories_of_job(job)
-        flows.service.define = SeededFailures(f"{job.seed} {job.number}").define  # type: ignore[attr-defined]
+        flows.service.definition_of = SeededFailures(f"{job.seed} {job.number}").define
         _seed_new_ids(job)
         moments.arm()
         with serve_job_state(job, moments) as world:

@@ -100,7 +100,7 @@ def serve_job_state(job: Job, moments: KillPoints) -> Iterator[World]:
     subflows.PERSISTENCE_ATTEMPTS = 2
     install_kill_points(moments)
     if job.failing:
-        flows.service.define = RepeatedStepFaults(job.failing).define  # type: ignore[attr-defined]
+        flows.service.definition_of = RepeatedStepFaults(job.failing).define
     if job.broken:
         outcome.has_engine_finished = lambda _: False  # type: ignore[assignment]
     conf = config.load_config([])
