@@ -31,6 +31,13 @@ def hide_hosts(value: Any) -> Any:
     return value if value is None or authorization.shows_field(HOST) else _redact_hosts(value)
 
 
+def redacted_pattern() -> str | None:
+    """Return the pattern of the hosts that ``hide_hosts`` replaces; None, if the caller is shown hosts."""
+    if authorization.shows_field(HOST):
+        return None
+    return _host_pattern(tuple(runtime().drivers)).pattern
+
+
 class HostsHiddenField(fields.Raw):
     """A text, or JSON with texts, whose hosts, conductors and paths are hidden by ``hide_hosts``."""
 

@@ -7,7 +7,7 @@ from typing import Any
 from flask import Response
 from flask.views import MethodView
 
-from api import responses
+from api import etags, responses
 from api.auth.authorization import (
     authorize,
     authorize_resource,
@@ -68,11 +68,10 @@ class Cgsnapshot(MethodView):
     """One cgsnapshot."""
 
     @blueprint.gives(200, schemas.CgsnapshotEnvelope, 404)
-    def get(self, cgsnapshot_id: str) -> dict[str, object]:
+    def get(self, cgsnapshot_id: str) -> dict[str, object] | Response:
         """Show a cgsnapshot."""
-        return {
-            "cgsnapshot": read_authorized("consistencygroup:get_cgsnapshot", cgsnapshots.get, cgsnapshot_id)
-        }
+        found = read_authorized("consistencygroup:get_cgsnapshot", cgsnapshots.get, cgsnapshot_id)
+        return etags.resource_response("cgsnapshot", found)
 
     @blueprint.gives_accepted(None, 404, 409)
     def delete(self, cgsnapshot_id: str) -> Response:
@@ -140,10 +139,10 @@ class GroupSnapshot(MethodView):
     """One group snapshot."""
 
     @group_snapshots_blueprint.gives(200, schemas.GroupSnapshotEnvelope, 404)
-    def get(self, group_snapshot_id: str) -> dict[str, object]:
+    def get(self, group_snapshot_id: str) -> dict[str, object] | Response:
         """Show a group snapshot."""
         found = read_authorized("group:get_group_snapshot", cgsnapshots.get_group_snapshot, group_snapshot_id)
-        return {"group_snapshot": found}
+        return etags.resource_response("group_snapshot", found)
 
     @group_snapshots_blueprint.gives_accepted(None, 404, 409)
     def delete(self, group_snapshot_id: str) -> Response:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
 from flask import Response, request
 from flask.views import MethodView
 
-from api import responses
+from api import etags, responses
 from api.auth.authorization import (
     authorize,
     authorize_resource,
@@ -20,6 +21,7 @@ from api.resources.cgsnapshot import authorize_cut, authorize_members
 from api.schemas import consistencygroup as schemas
 from api.schemas.list_query import ConsistencyGroupListIn
 from api.versions import is_at_least
+from cgflow import records
 from cgflow.booleans import parse_boolean
 from cgflow.db.repositories import cgsnapshot as cgsnapshots
 from cgflow.db.repositories import consistencygroup as consistencygroups
@@ -82,9 +84,10 @@ class ConsistencyGroup(MethodView):
     """One consistency group."""
 
     @blueprint.gives(200, schemas.ConsistencyGroupEnvelope, 404)
-    def get(self, group_id: str) -> dict[str, object]:
+    def get(self, group_id: str) -> dict[str, object] | Response:
         """Show a consistency group."""
-        return {"consistencygroup": read_authorized("consistencygroup:get", consistencygroups.get, group_id)}
+        found = read_authorized("consistencygroup:get", consistencygroups.get, group_id)
+        return etags.resource_response("consistencygroup", found)
 
     @blueprint.takes(schemas.ConsistencyGroupUpdateIn)
     @blueprint.gives_accepted(None, 404, 409)
@@ -178,7 +181,11 @@ class GroupDetails(MethodView):
     def get(self, query: ListQuery) -> dict[str, object]:
         """List groups in full, the newest first; from 3.25 on with ``list_volume`` also their volumes."""
         page = _list_groups("groups", query)
-        return page | {"groups": _add_volume_ids(page["groups"])}
+        if not _lists_volumes():
+            return page
+        groups: Any = page["groups"]
+        volumes = _read_volume_ids(groups)
+        return page | {"groups": [vars(group) | {"volumes": volumes[group.id]} for group in groups]}
 
 
 @groups_blueprint.route("/groups/action")
@@ -207,11 +214,11 @@ class Group(MethodView):
 
     @groups_blueprint.takes(schemas.GroupShowIn, location="query")
     @groups_blueprint.gives(200, schemas.GroupEnvelope, 404)
-    def get(self, _query: dict[str, bool], group_id: str) -> dict[str, object]:
+    def get(self, _query: dict[str, bool], group_id: str) -> dict[str, object] | Response:
         """Show a group, from 3.25 on with ``list_volume`` also its volumes."""
-        return {
-            "group": _add_volume_ids([read_authorized("group:get", consistencygroups.get_group, group_id)])[0]
-        }
+        found = read_authorized("group:get", consistencygroups.get_group, group_id)
+        volumes = {"volumes": _read_volume_ids([found])[found.id]} if _lists_volumes() else {}
+        return etags.resource_response("group", found, **volumes)
 
     @groups_blueprint.takes(schemas.GroupUpdateIn)
     @groups_blueprint.gives_accepted(None, 404, 409)
@@ -266,10 +273,11 @@ def _refuse_replication(action: str, group_id: str) -> NoReturn:
     )
 
 
-def _add_volume_ids(found: Any) -> list[Any]:
-    """Return groups, together with the ids of their volumes if those are requested."""
-    if not (is_at_least(_LIST_VOLUMES) and parse_boolean(request.args.get("list_volume", "false"))):
-        return list(found)
+def _lists_volumes() -> bool:
+    """Return whether the ids of the volumes of groups are requested."""
+    return is_at_least(_LIST_VOLUMES) and parse_boolean(request.args.get("list_volume", "false"))
+
+
+def _read_volume_ids(groups: Iterable[records.ConsistencyGroup]) -> Mapping[str, Sequence[str]]:
     with runtime().database.read() as session:
-        members = consistencygroups.member_ids(session, [one.id for one in found])
-    return [vars(one) | {"volumes": members[one.id]} for one in found]
+        return consistencygroups.member_ids(session, [group.id for group in groups])

@@ -9,7 +9,7 @@ from typing import Any
 from flask import Response
 from flask.views import MethodView
 
-from api import responses
+from api import etags, responses
 from api.auth.authorization import authorize, authorize_resource, read_authorized
 from api.blueprint import Blueprint
 from api.request_scope import caller, runtime
@@ -61,10 +61,10 @@ class Flow(MethodView):
     """One flow."""
 
     @blueprint.gives(200, schemas.FlowEnvelope, 404)
-    def get(self, flow_id: str) -> dict[str, object]:
+    def get(self, flow_id: str) -> dict[str, object] | Response:
         """Show a flow with its tasks, and with its leftovers if the rollback failed."""
         authorize_resource("flow:get", flows.get, flow_id)
-        return {"flow": _read_traced_flow(flow_id)}
+        return etags.resource_response("flow", _read_traced_flow(flow_id))
 
 
 @blueprint.route("/flows/<flow_id>/action")

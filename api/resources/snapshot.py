@@ -7,7 +7,7 @@ from typing import Any
 from flask import Response
 from flask.views import MethodView
 
-from api import responses, volume_connections
+from api import etags, responses, volume_connections
 from api.auth.authorization import authorize, authorize_resource, read_authorized
 from api.blueprint import Blueprint
 from api.request_scope import caller, runtime
@@ -71,9 +71,10 @@ class Snapshot(MethodView):
     """One snapshot."""
 
     @blueprint.gives(200, schemas.ShowEnvelope, 404)
-    def get(self, snapshot_id: str) -> dict[str, object]:
+    def get(self, snapshot_id: str) -> dict[str, object] | Response:
         """Show a snapshot."""
-        return {"snapshot": read_authorized("volume:get_snapshot", snapshots.get, snapshot_id)}
+        found = read_authorized("volume:get_snapshot", snapshots.get, snapshot_id)
+        return etags.resource_response("snapshot", found)
 
     @blueprint.takes(schemas.SnapshotUpdateIn)
     @blueprint.gives(200, schemas.ChangedEnvelope, 404)

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 from flask import Response
 from flask.views import MethodView
 
-from api import responses, versions, volume_connections
+from api import etags, responses, versions, volume_connections
 from api.auth.authorization import authorize, authorize_resource, read_authorized
 from api.blueprint import Blueprint
 from api.request_scope import caller, runtime
@@ -97,9 +97,9 @@ class Volume(MethodView):
     """One volume."""
 
     @blueprint.gives(200, schemas.ShowEnvelope, 404)
-    def get(self, volume_id: str) -> dict[str, object]:
+    def get(self, volume_id: str) -> dict[str, object] | Response:
         """Show a volume."""
-        return {"volume": read_authorized("volume:get", volumes.get, volume_id)}
+        return etags.resource_response("volume", read_authorized("volume:get", volumes.get, volume_id))
 
     @blueprint.takes(schemas.VolumeUpdateIn)
     @blueprint.gives(200, schemas.ChangedEnvelope, 404)
