@@ -14,7 +14,7 @@ from api import request_scope
 from api.schemas.base import links_key
 from api.versions import has_extensions
 from cgflow.db.repositories.paging import ListQuery
-from flows.runtime import Accepted
+from flows.acceptance import Accepted
 
 Answer = tuple[dict[str, object], int, dict[str, str]]
 

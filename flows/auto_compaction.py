@@ -21,7 +21,8 @@ from cgflow.db.repositories import volume
 from cgflow.drivers.contract import SupportsCompaction, VolumeSpec
 from cgflow.errors import DriverError, NotFound
 from cgflow.status import FlowState
-from flows.runtime import Accepted, Runtime, accepting, new_id
+from flows.acceptance import Accepted, accepting, new_id
+from flows.runtime import Runtime
 
 LOG = logging.getLogger(__name__)
 

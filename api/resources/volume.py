@@ -19,7 +19,7 @@ from api.schemas.list_query import VolumeListIn
 from cgflow.db.repositories import volume as volumes
 from cgflow.db.repositories.paging import ListQuery
 from flows import update_record
-from flows.runtime import Accepted
+from flows.acceptance import Accepted
 from flows.volume import accept, accept_change
 
 CHANGES: dict[str, Callable[..., Accepted]] = {

@@ -15,8 +15,9 @@ from cgflow.db.repositories import attachment as attachments
 from cgflow.db.repositories import volume as volumes
 from cgflow.errors import Conflict, InvalidInput, InvalidState
 from cgflow.status import AttachmentStatus, Status, status_from_attachments
+from flows.acceptance import new_id
 from flows.attachment import preconditions
-from flows.runtime import Runtime, new_id
+from flows.runtime import Runtime
 
 
 def reserve(runtime: Runtime, context: RequestContext, volume_id: str) -> None:

@@ -12,8 +12,9 @@ from cgflow.db.repositories import attachment as attachments
 from cgflow.db.repositories import volume as volumes
 from cgflow.drivers.contract import Connection
 from cgflow.status import AttachmentStatus, Status, status_from_attachments
+from flows.acceptance import new_id
 from flows.attachment import preconditions
-from flows.runtime import Runtime, new_id
+from flows.runtime import Runtime
 
 Connector = dict[str, object]
 

@@ -15,8 +15,9 @@ from cgflow.db.repositories import snapshot
 from cgflow.db.repositories.registry import REPOSITORIES
 from cgflow.errors import InvalidState, NotFound
 from cgflow.status import FlowState
+from flows.acceptance import Accepted, accepting
 from flows.audit import flows
-from flows.runtime import Accepted, Runtime, accepting
+from flows.runtime import Runtime
 
 REMOVE, CONFORM = "audit.remove", "audit.conform"
 

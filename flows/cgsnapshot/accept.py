@@ -11,6 +11,7 @@ from cgflow.drivers.contract.cut_evidence import CutLevel
 from cgflow.errors import Busy, InvalidState, NotFound
 from cgflow.quota import deltas
 from cgflow.status import Status, Trait, statuses_with
+from flows.acceptance import Accepted, accepting, new_id
 from flows.consistencygroup.accept import groups_being_created_from
 from flows.consistencygroup.preconditions import (
     check_can_be_cut,
@@ -18,7 +19,7 @@ from flows.consistencygroup.preconditions import (
     lock_group,
     required_cut_level,
 )
-from flows.runtime import Accepted, Runtime, accepting, new_id
+from flows.runtime import Runtime
 
 DELETABLE = statuses_with("cgsnapshot", Trait.DELETABLE)
 

@@ -13,6 +13,7 @@ from cgflow.db.repositories import cgsnapshot, consistencygroup, group_type, sna
 from cgflow.errors import Busy, InvalidInput, InvalidState
 from cgflow.quota import deltas
 from cgflow.status import Status, Trait, statuses_with
+from flows.acceptance import Acceptance, Accepted, accepting, new_id
 from flows.availability_zones import resolve_zone
 from flows.consistencygroup.preconditions import (
     check_can_be_cut,
@@ -20,7 +21,7 @@ from flows.consistencygroup.preconditions import (
     lock_group,
     required_cut_level,
 )
-from flows.runtime import Acceptance, Accepted, Runtime, accepting, new_id
+from flows.runtime import Runtime
 
 DELETABLE = statuses_with("consistencygroup", Trait.DELETABLE)
 FORCE_DELETABLE = statuses_with("consistencygroup", Trait.RESETTABLE)

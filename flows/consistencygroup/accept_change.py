@@ -13,6 +13,7 @@ from cgflow.db.repositories import cgsnapshot, consistencygroup, snapshot, volum
 from cgflow.errors import Busy, InvalidInput, InvalidState, NotFound
 from cgflow.quota import deltas
 from cgflow.status import Status, Trait, statuses_with
+from flows.acceptance import Acceptance, Accepted, accepting, new_id
 from flows.consistencygroup.preconditions import (
     check_can_be_cut,
     existing_members,
@@ -20,7 +21,7 @@ from flows.consistencygroup.preconditions import (
     required_cut_level,
 )
 from flows.revert_target import check_revert_target
-from flows.runtime import Acceptance, Accepted, Runtime, accepting, new_id
+from flows.runtime import Runtime
 from flows.tasks.driver import snapshot_as_symbol
 
 ADDABLE = statuses_with("volume", Trait.USABLE)

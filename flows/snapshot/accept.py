@@ -10,7 +10,8 @@ from cgflow.db.repositories import cgsnapshot, snapshot, volume
 from cgflow.errors import Busy, InvalidState
 from cgflow.quota import deltas
 from cgflow.status import Status, Trait, statuses_with
-from flows.runtime import Accepted, Runtime, accepting, new_id
+from flows.acceptance import Accepted, accepting, new_id
+from flows.runtime import Runtime
 from flows.volume.preconditions import require_unclaimed_group
 
 DELETABLE = statuses_with("snapshot", Trait.DELETABLE)

@@ -18,8 +18,9 @@ from cgflow.errors import Busy, InvalidInput, InvalidState
 from cgflow.quota import reservations
 from cgflow.quota.deltas import charges_by_project
 from cgflow.status import Status
+from flows.acceptance import new_id
 from flows.attachment.preconditions import lock_unclaimed_volume
-from flows.runtime import Runtime, new_id
+from flows.runtime import Runtime
 
 
 def create(

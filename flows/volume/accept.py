@@ -14,8 +14,9 @@ from cgflow.db.repositories import consistencygroup, snapshot, volume, volume_ty
 from cgflow.errors import Busy, InvalidInput, InvalidState, NotFound, NoValidBackend
 from cgflow.quota import deltas, limits
 from cgflow.status import Status, Trait, statuses_with
+from flows.acceptance import Acceptance, Accepted, accepting, new_id
 from flows.availability_zones import resolve_zone
-from flows.runtime import Acceptance, Accepted, Runtime, accepting, new_id
+from flows.runtime import Runtime
 from flows.volume import source as sources
 from flows.volume.preconditions import check_size_limits, check_status
 from flows.volume.scheduler_hints import allowed_hosts

@@ -10,9 +10,10 @@ from cgflow.db.repositories import snapshot, volume, volume_type
 from cgflow.errors import InvalidInput, InvalidState
 from cgflow.quota import deltas, limits
 from cgflow.status import Status, Trait, statuses_with
+from flows.acceptance import Accepted, accepting
 from flows.availability_zones import resolve_zone
 from flows.revert_target import check_revert_target
-from flows.runtime import Accepted, Runtime, accepting
+from flows.runtime import Runtime
 from flows.tasks.driver import snapshot_as_symbol
 from flows.volume.preconditions import check_size_limits, check_status, refuse_member, require_unclaimed_group
 

@@ -12,7 +12,7 @@ from cgflow.db.repositories import snapshot, volume
 from cgflow.drivers.contract import SnapshotSpec
 from cgflow.errors import Busy, InvalidInput, InvalidState
 from cgflow.status import Status, Trait, statuses_with
-from flows.runtime import new_id
+from flows.acceptance import new_id
 from flows.tasks.driver import snapshot_as_symbol
 from flows.volume.preconditions import require_unclaimed_group
 

@@ -14,10 +14,10 @@ from api.app import create_app
 from cgflow.drivers.memory.driver import MemoryDriver
 from cgflow.errors import ConfigError, InvalidInput
 from cgflow.status import Status
+from flows.acceptance import new_id
 from flows.audit import repair
 from flows.audit.adopt import AdoptionTarget
 from flows.audit.run import audit
-from flows.runtime import new_id
 from tests.functional.caller import Caller, check_bad_request
 from tests.support.world import CALLER, World, world
 

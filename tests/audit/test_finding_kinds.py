@@ -17,9 +17,9 @@ from cgflow.engine import conductor
 from cgflow.errors import InvalidState, NotFound
 from cgflow.status import FlowState
 from flows import flow_actions
+from flows.acceptance import Accepted, new_id
 from flows.audit import repair
 from flows.audit.run import audit
-from flows.runtime import Accepted, new_id
 from tests.support import planted_drift
 from tests.support.world import CALLER, World, world
 

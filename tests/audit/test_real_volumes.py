@@ -15,8 +15,8 @@ import pytest
 from cgflow.drivers.contract import VolumeSpec
 from cgflow.drivers.qsd.driver import QsdDriver
 from cgflow.errors import DriverError, FinalDriverError
+from flows.acceptance import new_id
 from flows.audit.run import audit
-from flows.runtime import new_id
 from tests.audit.test_finding_kinds import repaired
 from tests.support import planted_drift
 from tests.support.qsd_fixture import QsdDriverFixture, require_qsd

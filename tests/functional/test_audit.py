@@ -9,7 +9,7 @@ import pytest
 
 from cgflow.audit.findings import KINDS
 from cgflow.drivers.contract import SupportsDetailedInventory
-from flows.runtime import new_id
+from flows.acceptance import new_id
 from tests.functional.caller import Caller, check_bad_request, check_fault
 from tests.support.cost_measurement import measure_cost
 from tests.support.planted_drift import VolumeSpec, write_columns

@@ -13,7 +13,7 @@ from api.versions import MAXIMUM_KEY
 from cgflow.drivers.memory.driver import MemoryDriver
 from cgflow.policies.base import ADMIN, AUDITOR, OWNER, READER
 from cgflow.policy import Policy
-from flows.runtime import Accepted
+from flows.acceptance import Accepted
 from tests.functional import policy_cases
 from tests.functional.caller import Caller, check_fault, check_not_found
 from tests.functional.policy_cases import (

@@ -25,7 +25,7 @@ from cgflow.drivers.contract import StorageDriver
 from cgflow.drivers.fault_injection.faulty_driver import Fault, FaultSchedule, wrap_with_faults
 from cgflow.engine import backoff
 from cgflow.status import FlowState
-from flows.runtime import Accepted
+from flows.acceptance import Accepted
 from tests.stories.scripts import SCRIPTS
 from tests.support.failing_steps import inject_step_faults
 from tests.support.folder_driver import FolderDriver

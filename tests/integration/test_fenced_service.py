@@ -20,7 +20,7 @@ from cgflow.engine import takeover
 from cgflow.errors import SessionFenced
 from cgflow.status import UNFINISHED, FlowState
 from flows import flow_actions
-from flows.runtime import Accepted
+from flows.acceptance import Accepted
 from tests.functional.caller import Caller, check_fault
 from tests.support.database_outage import HoldingStepFaults, hold_steps
 from tests.support.failing_steps import StepPoint

@@ -15,7 +15,7 @@ from cgflow.errors import InvalidState, NotFound
 from cgflow.records import Flow
 from cgflow.status import FlowState
 from flows import flow_actions
-from flows.runtime import Accepted
+from flows.acceptance import Accepted
 from tests.support.failing_steps import StepFaults, StepPoint, inject_step_faults
 from tests.support.small_flows import Gate
 from tests.support.world import CALLER, World, world

@@ -18,7 +18,7 @@ from cgflow.db.repositories import flow as flow_rows
 from cgflow.drivers.memory.driver import MemoryDriver
 from cgflow.engine import writer
 from cgflow.status import FlowState
-from flows.runtime import Accepted
+from flows.acceptance import Accepted
 from tests.functional.caller import Caller
 from tests.stories.scripts import SCRIPTS
 from tests.support.database_outage import check_each_step_ran_once, check_retry_later, shorten_retries

@@ -28,7 +28,7 @@ from cgflow.db.repositories.registry import REPOSITORIES
 from cgflow.db.retention import Retention
 from cgflow.drivers.memory.driver import MemoryDriver
 from cgflow.status import FlowState, ReservationState
-from flows.runtime import Accepted
+from flows.acceptance import Accepted
 from flows.service import DELETE_INTERVAL_S, Service
 from tests.support.bulk_history import BulkHistory, add_flows_in_bulk
 from tests.support.database_schema import migrate

@@ -12,14 +12,14 @@ from types import SimpleNamespace
 
 from taskflow import states
 
-import flows.runtime
+import flows.acceptance
 import flows.service
 from cgflow.db.upgrade import upgrade
 from cgflow.engine.definition import Definition
 from cgflow.errors import CgflowError
 from cgflow.status import FlowState
 from flows import flow_actions
-from flows.runtime import Accepted
+from flows.acceptance import Accepted
 from tests.support.crash_process import (
     Job,
     database_url,
@@ -126,7 +126,7 @@ def _seed_new_ids(job: Round) -> None:
     """Derive ids from the seed too, because the choice of failures depends on them."""
     chance = random.Random(f"ids {job.seed} {job.number}")
     minted = SimpleNamespace(uuid4=lambda: uuid.UUID(int=chance.getrandbits(128), version=4))
-    flows.runtime.uuid = minted  # type: ignore[assignment]
+    flows.acceptance.uuid = minted  # type: ignore[assignment]
 
 
 def _start_random_operations(world: World, chance: random.Random, orderly: bool) -> Iterator[Accepted]:

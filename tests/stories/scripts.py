@@ -9,8 +9,8 @@ from typing import Any
 from cgflow.audit.findings import Finding
 from cgflow.drivers.contract import SnapshotSpec, VolumeSpec
 from cgflow.drivers.memory.driver import MAX_CUTS
+from flows.acceptance import Accepted, new_id
 from flows.audit.accept_repairs import accept_repair
-from flows.runtime import Accepted, new_id
 from tests.support import volume_content
 from tests.support.world import CALLER, HOST, World
 

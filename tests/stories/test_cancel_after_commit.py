@@ -11,7 +11,7 @@ from cgflow.drivers.memory.driver import MemoryDriver
 from cgflow.errors import InvalidState
 from cgflow.status import FlowState
 from flows import flow_actions, subflows
-from flows.runtime import Accepted
+from flows.acceptance import Accepted
 from tests.stories.scripts import SCRIPTS
 from tests.support.failing_steps import StepPoint, inject_step_faults
 from tests.support.volume_content import NEW, OLD

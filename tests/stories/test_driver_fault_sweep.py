@@ -21,7 +21,7 @@ from cgflow.drivers.fault_injection.faulty_driver import FaultyDriver
 from cgflow.drivers.memory.driver import MemoryDriver
 from cgflow.status import FlowState
 from flows import flow_actions
-from flows.runtime import Accepted
+from flows.acceptance import Accepted
 from tests.stories.points_of_no_return import has_steps_behind, turning_step
 from tests.stories.scripts import SCRIPTS
 from tests.support.driver_faults import (

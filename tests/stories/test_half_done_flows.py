@@ -14,8 +14,8 @@ from cgflow.db.database import Database
 from cgflow.db.upgrade import upgrade
 from cgflow.drivers.memory.driver import MemoryDriver
 from cgflow.status import UNFINISHED, FlowState
+from flows.acceptance import Accepted
 from flows.catalog import OPERATIONS
-from flows.runtime import Accepted
 from tests.stories.record_histories import (
     FORWARD,
     HISTORIES,

@@ -10,7 +10,7 @@ import pytest
 from cgflow.drivers.fault_injection.faulty_driver import Fault, FaultSchedule, wrap_with_faults
 from cgflow.drivers.memory.driver import MemoryDriver
 from cgflow.status import FlowState, Status
-from flows.runtime import Accepted
+from flows.acceptance import Accepted
 from tests.support.world import World, world
 
 ASK: dict[str, Callable[[World, str, str], Accepted]] = {

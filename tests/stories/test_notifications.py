@@ -16,7 +16,7 @@ from cgflow.notifications import notifier
 from cgflow.notifications.notifier import Notification, Notifier, to_log
 from cgflow.status import FlowState
 from flows import flow_actions, service
-from flows.runtime import Accepted
+from flows.acceptance import Accepted
 from tests.support.recording_notifier import RecordingNotifier, event_statuses
 from tests.support.world import CALLER, HOST, world
 

@@ -21,8 +21,8 @@ from cgflow.engine.task import Commit
 from cgflow.errors import InvalidState
 from cgflow.status import FlowState
 from flows import draw, flow_actions, subflows
+from flows.acceptance import Accepted
 from flows.catalog import OPERATIONS, definition_of
-from flows.runtime import Accepted
 from tests.stories.points_of_no_return import (
     OPERATIONS_WITHOUT_TURN,
     WITH,

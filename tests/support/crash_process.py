@@ -38,7 +38,7 @@ from cgflow.engine import flow_actions as engine_actions
 from cgflow.errors import InvalidState
 from cgflow.status import UNFINISHED, FlowState
 from flows import flow_actions, subflows
-from flows.runtime import Accepted
+from flows.acceptance import Accepted
 from tests.stories.scripts import SCRIPTS
 from tests.support.failing_steps import InjectedFailure, StepFaults, StepPoint
 from tests.support.history_checks import StoredHistory, history_problems, stored_histories

@@ -12,7 +12,7 @@ from cgflow.db import database as databases
 from cgflow.db import transient_errors
 from cgflow.db.repositories import flow as flows
 from cgflow.engine import writer
-from flows.runtime import Accepted
+from flows.acceptance import Accepted
 from tests.functional.caller import Caller, check_fault
 from tests.support.failing_steps import StepFaults, StepPoint
 from tests.support.small_flows import Gate

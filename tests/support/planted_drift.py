@@ -16,7 +16,7 @@ from cgflow.db.repositories import snapshot as snapshots
 from cgflow.db.repositories.registry import REPOSITORIES
 from cgflow.drivers.contract import SnapshotSpec, VolumeSpec
 from cgflow.quota import reservations
-from flows.runtime import Accepted, new_id
+from flows.acceptance import Accepted, new_id
 from tests.support.world import CALLER, World
 
 _GROUPS: WeakKeyDictionary[World, str] = WeakKeyDictionary()

@@ -11,7 +11,7 @@ from typing import Any
 from cgflow.drivers.fault_injection.faulty_driver import Fault, FaultSchedule
 from cgflow.errors import CgflowError
 from cgflow.status import FlowState
-from flows.runtime import Accepted
+from flows.acceptance import Accepted
 from tests.support.world import World
 
 FAILING = ("create_volume", "prepare", "cut", "clone_volume", "extend_volume", "restore", "create_group")

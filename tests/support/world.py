@@ -21,12 +21,12 @@ from cgflow.drivers.contract import StorageDriver, VolumeSpec
 from cgflow.drivers.contract.cut_evidence import CutLevel
 from cgflow.quota import limits
 from cgflow.status import FlowState
+from flows.acceptance import Accepted, new_id
 from flows.audit.run import audit
 from flows.auto_compaction import accept_compaction
 from flows.cgsnapshot import accept as cgsnapshots
 from flows.consistencygroup import accept as groups
 from flows.consistencygroup import accept_change as group_changes
-from flows.runtime import Accepted, new_id
 from flows.service import Service
 from flows.snapshot import accept as snapshots
 from flows.volume import accept as volumes
