@@ -137,3 +137,29 @@ def test_rules_of_groups_have_the_known_names_and_are_open_to_owners_s100_s101()
         assert checks[name] == OWNER
     for name in ("get", "get_all", "get_cgsnapshot", "get_all_cgsnapshots"):
         assert checks[name] == READER
+
+
+def test_a_decision_depends_on_every_field_that_a_check_names(tmp_path: Path) -> None:
+    """Decisions are remembered; a remembered one must not be given for another caller or target."""
+    file = tmp_path / "policy.yaml"
+    file.write_text("volume:get: user_id:%(user_id)s and role:%(name)s or project_id:%(host)s\n")
+    policy = Policy(file)
+    callers = [
+        RequestContext(user, project, "req-1", frozenset(roles))
+        for user in ("u", "v")
+        for project in ("p", "q")
+        for roles in ((), ("r",), ("r", "s"))
+    ]
+    targets = [
+        {**OWN, "user_id": user, **name, **host}
+        for user in ("u", "v")
+        for name in ({}, {"name": "r"}, {"name": "s"}, {"name": None})
+        for host in ({}, {"host": "p"}, {"host": "q"})
+    ]
+    # The second round gives remembered decisions.
+    for _ in range(2):
+        for who in callers:
+            for target in targets:
+                is_named = target["user_id"] == who.user_id and target.get("name") in who.roles
+                expected = is_named or target.get("host") == who.project_id
+                assert policy.permits("volume:get", target, who) is expected, (who, target)
