@@ -281,8 +281,8 @@ class Conductor:
             # From now on, only a takeover separates a second run from the saves of the first.
             with self._lock:
                 self._accepted.discard(flow_id)
-            if taken is not None:
-                return taken
+            # If another conductor has taken it, it is left to that one, which is not to be fenced.
+            return taken
         return takeover.take_over(self._database, flow_id, self.name, self._fence)
 
     def _go_forward_only_if_committed(self, run: FlowRun, engine: ParallelEngine, stored: Any) -> None:

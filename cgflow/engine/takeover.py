@@ -78,13 +78,18 @@ def take_over(database: Database, flow_id: str, conductor: str, fence: Fence) ->
         found = flows.find_unfinished(session, flow_id)
     if found is None:
         return None
-    if found.conductor not in (None, conductor) and found.state is not FlowState.ACCEPTED:
+    is_from_another = found.conductor not in (None, conductor)
+    is_accepted = found.state is FlowState.ACCEPTED
+    if is_from_another and not is_accepted:
         _fence_earlier_conductor(database, found, fence)
     with database.write() as session:
         # A conductor that took it since the read above is not the one that was fenced.
         flow = flows.take_ownership(session, flow_id, conductor, found.epoch)
         if flow is None:
             return None
+        if is_from_another and is_accepted and flow.state is not FlowState.ACCEPTED:
+            # Its owner may call the backend by now. The ownership is rolled back.
+            raise NotFenced(f"Flow {flow_id} is left: conductor {found.conductor} has begun it meanwhile.")
         return TakenFlow(
             flow,
             flows.last_event_per_atom(session, flow_id),

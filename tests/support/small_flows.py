@@ -16,6 +16,7 @@ from cgflow.db.database import Database
 from cgflow.db.repositories import flow as flows
 from cgflow.engine.conductor import Conductor
 from cgflow.engine.definition import Definition
+from cgflow.engine.takeover import ACCEPTED_EPOCH
 from cgflow.engine.task import Task
 from cgflow.status import UNFINISHED
 from flows.subflows import for_each_member
@@ -94,8 +95,8 @@ def running_conductor(
         conductor.stop()
 
 
-def accept_flow(db: Database, *members: str) -> str:
-    """Accept a flow over these members; return its id."""
+def accept_flow(db: Database, *members: str, conductor: str | None = None) -> str:
+    """Accept a flow over these members, for a conductor or for any; return its id."""
     flow_id = str(uuid.uuid4())
     with db.write() as session:
         flows.insert_accepted(
@@ -111,7 +112,8 @@ def accept_flow(db: Database, *members: str) -> str:
             group_id=None,
             shape={"members": [{"volume_id": member} for member in members]},
             symbols={},
-            epoch=0,
+            epoch=0 if conductor is None else ACCEPTED_EPOCH,
+            conductor=conductor,
         )
     return flow_id
 
