@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -290,15 +290,15 @@ def _newest_event_numbers(batch: Iterable[Save]) -> Iterable[tuple[str, int]]:
     return newest.items()
 
 
-def _check_owners(connection: Connection, owners: Iterable[Owner]) -> None:
+def _check_owners(connection: Connection, owners: Collection[Owner]) -> None:
     """Mark the owners that have lost their flow, and lock the flows of the others against a takeover."""
-    of_flow = {owner.flow_id: owner for owner in owners}
-    rows = connection.execute(_EPOCHS, {"flow_ids": list(of_flow)})
+    rows = connection.execute(_EPOCHS, {"flow_ids": list({owner.flow_id for owner in owners})})
     epochs: dict[str, int] = {row[0]: row[1] for row in rows}
-    for flow_id, owner in of_flow.items():
-        stored = epochs.get(flow_id)
+    # A flow has two owners here if it was taken over in this process.
+    for owner in owners:
+        stored = epochs.get(owner.flow_id)
         if stored != owner.epoch and owner.lost is None:
-            owner.lost = FenceLost.of(flow_id, owner.epoch, stored)
+            owner.lost = FenceLost.of(owner.flow_id, owner.epoch, stored)
 
 
 def _without_stored_events(connection: Connection, batch: list[Save]) -> list[Save]:
