@@ -236,11 +236,12 @@ def _is_start_in_database(save: Save) -> bool:
     """Return whether a save is the start of a step that changes nothing at a backend."""
     if [event["to_state"] for event in save.events] not in ([states.RUNNING], [states.REVERTING]):
         return False
-    return str(save.events[0]["atom"]).partition("[")[0] in _database_only_atoms()
+    return str(save.events[0]["atom"]).partition("[")[0] in database_only_atoms()
 
 
 @cache
-def _database_only_atoms() -> frozenset[str]:
+def database_only_atoms() -> frozenset[str]:
+    """Return the steps that change nothing at a backend, so that their start is not awaited."""
     return frozenset(step.atom for step in _steps(Task) if step.is_database_only and hasattr(step, "atom"))
 
 
