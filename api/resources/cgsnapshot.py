@@ -17,7 +17,9 @@ from api.auth.authorization import (
 from api.blueprint import Blueprint
 from api.request_scope import caller, runtime
 from api.schemas import cgsnapshot as schemas
+from api.schemas.base import ShowIn
 from api.schemas.list_query import CgsnapshotListIn
+from api.waiting import read_at_rest
 from cgflow.db.repositories import cgsnapshot as cgsnapshots
 from cgflow.db.repositories import consistencygroup as consistencygroups
 from cgflow.db.repositories import volume as volumes
@@ -67,10 +69,11 @@ class CgsnapshotDetails(MethodView):
 class Cgsnapshot(MethodView):
     """One cgsnapshot."""
 
+    @blueprint.takes(ShowIn, location="query")
     @blueprint.gives(200, schemas.CgsnapshotEnvelope, 404)
-    def get(self, cgsnapshot_id: str) -> dict[str, object] | Response:
+    def get(self, query: dict[str, Any], cgsnapshot_id: str) -> dict[str, object] | Response:
         """Show a cgsnapshot."""
-        found = read_authorized("consistencygroup:get_cgsnapshot", cgsnapshots.get, cgsnapshot_id)
+        found = read_at_rest("consistencygroup:get_cgsnapshot", cgsnapshots.get, cgsnapshot_id, query["wait"])
         return etags.resource_response("cgsnapshot", found)
 
     @blueprint.gives_accepted(None, 404, 409)
@@ -138,10 +141,13 @@ class GroupSnapshotDetails(MethodView):
 class GroupSnapshot(MethodView):
     """One group snapshot."""
 
+    @group_snapshots_blueprint.takes(ShowIn, location="query")
     @group_snapshots_blueprint.gives(200, schemas.GroupSnapshotEnvelope, 404)
-    def get(self, group_snapshot_id: str) -> dict[str, object] | Response:
+    def get(self, query: dict[str, Any], group_snapshot_id: str) -> dict[str, object] | Response:
         """Show a group snapshot."""
-        found = read_authorized("group:get_group_snapshot", cgsnapshots.get_group_snapshot, group_snapshot_id)
+        found = read_at_rest(
+            "group:get_group_snapshot", cgsnapshots.get_group_snapshot, group_snapshot_id, query["wait"]
+        )
         return etags.resource_response("group_snapshot", found)
 
     @group_snapshots_blueprint.gives_accepted(None, 404, 409)

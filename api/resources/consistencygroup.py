@@ -19,8 +19,10 @@ from api.blueprint import Blueprint
 from api.request_scope import caller, runtime
 from api.resources.cgsnapshot import authorize_cut, authorize_members
 from api.schemas import consistencygroup as schemas
+from api.schemas.base import ShowIn
 from api.schemas.list_query import ConsistencyGroupListIn
 from api.versions import is_at_least
+from api.waiting import read_at_rest
 from cgflow import records
 from cgflow.booleans import parse_boolean
 from cgflow.db.repositories import cgsnapshot as cgsnapshots
@@ -83,10 +85,11 @@ class ConsistencyGroupDetails(MethodView):
 class ConsistencyGroup(MethodView):
     """One consistency group."""
 
+    @blueprint.takes(ShowIn, location="query")
     @blueprint.gives(200, schemas.ConsistencyGroupEnvelope, 404)
-    def get(self, group_id: str) -> dict[str, object] | Response:
+    def get(self, query: dict[str, Any], group_id: str) -> dict[str, object] | Response:
         """Show a consistency group."""
-        found = read_authorized("consistencygroup:get", consistencygroups.get, group_id)
+        found = read_at_rest("consistencygroup:get", consistencygroups.get, group_id, query["wait"])
         return etags.resource_response("consistencygroup", found)
 
     @blueprint.takes(schemas.ConsistencyGroupUpdateIn)
@@ -212,11 +215,11 @@ class GroupsAction(MethodView):
 class Group(MethodView):
     """One group."""
 
-    @groups_blueprint.takes(schemas.GroupShowIn, location="query")
+    @groups_blueprint.takes(schemas.GroupReadIn, location="query")
     @groups_blueprint.gives(200, schemas.GroupEnvelope, 404)
-    def get(self, _query: dict[str, bool], group_id: str) -> dict[str, object] | Response:
+    def get(self, query: dict[str, Any], group_id: str) -> dict[str, object] | Response:
         """Show a group, from 3.25 on with ``list_volume`` also its volumes."""
-        found = read_authorized("group:get", consistencygroups.get_group, group_id)
+        found = read_at_rest("group:get", consistencygroups.get_group, group_id, query["wait"])
         volumes = {"volumes": _read_volume_ids([found])[found.id]} if _lists_volumes() else {}
         return etags.resource_response("group", found, **volumes)
 

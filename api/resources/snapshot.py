@@ -8,12 +8,14 @@ from flask import Response
 from flask.views import MethodView
 
 from api import etags, responses, volume_connections
-from api.auth.authorization import authorize, authorize_resource, read_authorized
+from api.auth.authorization import authorize, authorize_resource
 from api.blueprint import Blueprint
 from api.request_scope import caller, runtime
 from api.schemas import snapshot as schemas
 from api.schemas.action import ConnectionInfoOut, SnapshotActionIn
+from api.schemas.base import ShowIn
 from api.schemas.list_query import SnapshotListIn
+from api.waiting import read_at_rest
 from cgflow.db.repositories import snapshot as snapshots
 from cgflow.db.repositories import volume as volumes
 from cgflow.db.repositories.paging import ListQuery
@@ -70,10 +72,11 @@ class SnapshotDetails(MethodView):
 class Snapshot(MethodView):
     """One snapshot."""
 
+    @blueprint.takes(ShowIn, location="query")
     @blueprint.gives(200, schemas.ShowEnvelope, 404)
-    def get(self, snapshot_id: str) -> dict[str, object] | Response:
+    def get(self, query: dict[str, Any], snapshot_id: str) -> dict[str, object] | Response:
         """Show a snapshot."""
-        found = read_authorized("volume:get_snapshot", snapshots.get, snapshot_id)
+        found = read_at_rest("volume:get_snapshot", snapshots.get, snapshot_id, query["wait"])
         return etags.resource_response("snapshot", found)
 
     @blueprint.takes(schemas.SnapshotUpdateIn)

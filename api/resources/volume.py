@@ -9,13 +9,15 @@ from flask import Response
 from flask.views import MethodView
 
 from api import etags, responses, versions, volume_connections
-from api.auth.authorization import authorize, authorize_resource, read_authorized
+from api.auth.authorization import authorize, authorize_resource
 from api.blueprint import Blueprint
 from api.request_scope import caller, runtime
 from api.resources import volume_record_actions
 from api.schemas import volume as schemas
 from api.schemas.action import VolumeActionIn, VolumeActionOut
+from api.schemas.base import ShowIn
 from api.schemas.list_query import VolumeListIn
+from api.waiting import read_at_rest
 from cgflow.db.repositories import volume as volumes
 from cgflow.db.repositories.paging import ListQuery
 from flows import update_record
@@ -96,10 +98,12 @@ class VolumeDetails(MethodView):
 class Volume(MethodView):
     """One volume."""
 
+    @blueprint.takes(ShowIn, location="query")
     @blueprint.gives(200, schemas.ShowEnvelope, 404)
-    def get(self, volume_id: str) -> dict[str, object] | Response:
+    def get(self, query: dict[str, Any], volume_id: str) -> dict[str, object] | Response:
         """Show a volume."""
-        return etags.resource_response("volume", read_authorized("volume:get", volumes.get, volume_id))
+        found = read_at_rest("volume:get", volumes.get, volume_id, query["wait"])
+        return etags.resource_response("volume", found)
 
     @blueprint.takes(schemas.VolumeUpdateIn)
     @blueprint.gives(200, schemas.ChangedEnvelope, 404)

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from flask import request
 from marshmallow import EXCLUDE, Schema, fields, post_load, pre_load
+from marshmallow.validate import Range
 
 from api import request_scope
 from api.disclosure import HostsHiddenField
 from api.errors import MALFORMED
 from api.schemas.fields import Extension, Ignored, Name, Timestamp
-from api.versions import is_at_least
+from api.versions import has_extensions, is_at_least
 from cgflow.errors import InvalidInput
 
 _SINGULAR_LINKS = frozenset({"consistencygroups", "groups", "group_snapshots", "volume_types", "group_types"})
@@ -91,6 +93,34 @@ class LenientEnvelopeContent(EnvelopeContent):
             if name.startswith("cgflow:") and name not in known:
                 raise InvalidInput(f"Invalid input for field '{name[:255]}': Unknown field.", name[:255])
         return data
+
+
+LONGEST_WAIT_S = 30
+
+
+class ShowIn(Schema):
+    """The query of one resource.
+
+    ``wait`` counts only in requests with the extensions, because Cinder ignores unknown parameters here.
+    """
+
+    class Meta:  # noqa: D106
+        unknown = EXCLUDE
+
+    wait = fields.Float(
+        load_default=0.0,
+        validate=Range(0, LONGEST_WAIT_S),
+        metadata={
+            "description": "The seconds to wait until no flow is at work on it; the answer may come earlier.",
+            **Extension.openapi_extension,
+        },
+    )
+
+    @pre_load
+    def leave_out_extensions(self, data: Any, **_: Any) -> dict[str, Any]:
+        """Drop the wait, if the request does not name the extensions or is no read."""
+        waits = has_extensions() and request.method in ("GET", "HEAD")
+        return {name: data[name] for name in data if name != "wait" or waits}
 
 
 def body_schema(name: str, root: str, content: type[Schema]) -> type[Schema]:

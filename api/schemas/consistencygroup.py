@@ -17,6 +17,7 @@ from api.schemas.base import (
     NamedIn,
     RefOut,
     ResourceOut,
+    ShowIn,
     body_schema,
     envelope_schema,
     page_schema,
@@ -268,6 +269,13 @@ class GroupShowIn(Schema):
     def leave_out_what_came_later(self, data: Any, **_: Any) -> Any:
         """Drop a flag that is newer than the microversion of the request."""
         return {name: data[name] for name in data if name != "list_volume" or is_at_least(25)}
+
+
+class GroupReadIn(ShowIn, GroupShowIn):
+    """The query of one group in full."""
+
+    class Meta(ShowIn.Meta, GroupShowIn.Meta):  # noqa: D106
+        pass
 
 
 class GroupDetailListIn(GroupShowIn, GroupListIn):

@@ -8,13 +8,12 @@ from marshmallow.validate import Range
 from api import request_scope
 from api.auth import authorization
 from api.disclosure import HostsHiddenField, HostVisibleField, hide_hosts
-from api.schemas.base import page_schema
+from api.schemas.base import LONGEST_WAIT_S, page_schema
 from api.schemas.fast_dump import FastDump
 from api.schemas.fields import MAX_INT, Timestamp
 from cgflow.policies.volumes import HOST
 from cgflow.records import Flow, FlowEvent
 
-LONGEST_WAIT_S = 30
 _MOST_EVENTS = 1000
 
 

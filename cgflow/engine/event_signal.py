@@ -40,9 +40,10 @@ class FlowEventSignal:
                 self._newest.popitem(last=False)
             self._moved.notify_all()
 
-    def wait(self, flow_id: str, after_seq: int, timeout_s: float, project_id: str = "") -> None:
+    def wait(self, flow_id: str, after_seq: int, timeout_s: float, project_id: str = "") -> bool:
         """Return when events after ``after_seq`` are committed, at the latest after ``timeout_s``.
 
+        The result is whether this process knows of such events.
         ``project_id`` is the waiter's project; waiters without one share the seats of one project.
         """
         waiter = _Waiter(project_id)
@@ -53,12 +54,13 @@ class FlowEventSignal:
 
         with self._moved:
             if not self._try_free_seat(project_id):
-                return
+                return False
             self._waiters.append(waiter)
             try:
                 self._moved.wait_for(moved, timeout_s)
             finally:
                 self._waiters.remove(waiter)
+            return self._newest.get(flow_id, after_seq) > after_seq
 
     def _try_free_seat(self, project_id: str) -> bool:
         """Return whether a project may have one more waiter; release one of another project if necessary."""
