@@ -5,10 +5,14 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
+from sqlalchemy import update
 
+from cgflow import clock
 from cgflow.audit.findings import KINDS
+from cgflow.db.models import Flow
 from cgflow.db.repositories import volume
 from cgflow.drivers.contract import DetailedInventory, Inventory
 from cgflow.drivers.fault_injection.faulty_driver import Fault, FaultSchedule, FaultyDriver
@@ -77,6 +81,20 @@ def test_what_an_orphan_is_in_does_not_matter(w: World) -> None:
     assert w.faults() == []
 
 
+def test_accepted_flow_is_reported_when_no_conductor_has_taken_it_up_for_long(w: World) -> None:
+    """Until then it waits for its conductor, which the audit does not know to have died."""
+    assert found(w) == []
+    flow_id = planted_drift.accept_extend_without_waking(w, conductor="died").flow_id
+    assert found(w) == []
+    with w.database.write() as session:
+        long_ago = clock.now() - timedelta(hours=9)
+        session.execute(update(Flow).where(Flow.id == flow_id).values(created_at=long_ago))
+    expected = f"flow.standing:{flow_id}"
+    assert found(w) == [expected]
+    repaired(w, expected)
+    assert w.faults() == []
+
+
 def test_a_size_is_not_rounded_to_that_of_the_record(w: World, monkeypatch: pytest.MonkeyPatch) -> None:
     volume_id = w.make(w.accept_volume())
     driver = w.driver
@@ -116,11 +134,7 @@ def test_a_flow_makes_sure_of_the_finding_itself(w: World) -> None:
 def test_a_restore_that_was_not_finished_is_put_back(w: World) -> None:
     flow_id = planted_drift.plant_restore_kept(w)
     with w.database.write() as session:
-        session.execute(
-            planted_drift.update(planted_drift.Flow)
-            .where(planted_drift.Flow.id == flow_id)
-            .values(state=FlowState.ABANDONED)
-        )
+        session.execute(update(Flow).where(Flow.id == flow_id).values(state=FlowState.ABANDONED))
     assert found(w) == [f"restore.kept:{flow_id}"]
     repaired(w, "restore.kept")
     assert w.faults() == []
