@@ -98,6 +98,8 @@ class Conductor:
         self._accepted: set[str] = set()
         # For each resumed flow that is not yet taken up: the flow action that resumed it.
         self._resumed: dict[str, dict[str, Any]] = {}
+        # For each flow that is being taken up: a cancel since then, which may not have been read.
+        self._cancelled: dict[str, CancelRequest] = {}
 
     def start(self) -> list[str]:
         """Start, and take up the flows that an earlier process did not finish; return their ids."""
@@ -169,13 +171,17 @@ class Conductor:
         """
         with self._lock:
             running = self._running.get(flow_id)
-        if running is None:
-            return
+            if running is None and flow_id in self._runner.active_keys:
+                self._cancelled[flow_id] = request
+        if running is not None:
+            self._cancel_run(running[0], request)
+
+    def _cancel_run(self, run: FlowRun, request: CancelRequest) -> None:
         try:
-            running[0].cancel(request.reason, None if request.seq is not None else request.detail)
+            run.cancel(request.reason, None if request.seq is not None else request.detail)
         except CgflowError as lost:
             # The cancel request is stored with the flow, where its next owner finds it.
-            LOG.warning("the cancel of flow %s is left to its next owner: %s", flow_id, lost)
+            LOG.warning("the cancel of flow %s is left to its next owner: %s", run.flow.id, lost)
 
     def runs_flow(self, flow_id: str) -> bool:
         """Whether this conductor runs a flow."""
@@ -223,6 +229,9 @@ class Conductor:
             self._set_flow_reason(
                 flow_id, f"Stopped, and taken up again at the next start: {describe(error)}"
             )
+        finally:
+            with self._lock:
+                self._cancelled.pop(flow_id, None)
 
     def _set_flow_reason(self, flow_id: str, why: str) -> None:
         try:
@@ -266,7 +275,10 @@ class Conductor:
                 if self._is_stopping:
                     return
                 self._running[flow_id] = run, engine
+                cancelled = self._cancelled.pop(flow_id, None)
             try:
+                if cancelled is not None and flow.cancel_reason is None:
+                    self._cancel_run(run, cancelled)
                 self._run_engine(run, engine)
             finally:
                 with self._lock:

@@ -7,12 +7,13 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import update
 from sqlalchemy.orm import Session
+from taskflow.flow import Flow as Graph
 
 from cgflow import records
 from cgflow.db.database import Database
 from cgflow.db.models import Flow
 from cgflow.db.repositories import flow as flows
-from cgflow.engine import takeover
+from cgflow.engine import flow_actions, takeover
 from cgflow.errors import NotFenced
 from cgflow.status import FlowState
 from tests.support.small_flows import (
@@ -20,6 +21,7 @@ from tests.support.small_flows import (
     StepLog,
     accept_flow,
     await_flow,
+    build_flow,
     create_database,
     running_conductor,
 )
@@ -77,3 +79,23 @@ def test_an_accepted_flow_that_another_conductor_took_is_left_to_it(db: Database
             gate.open()
             flow = await_flow(db, new, flow_id)
     assert (flow.state, flow.conductor, flow.epoch) == (FlowState.SUCCESS, "new", 2)
+
+
+def test_a_cancel_while_a_flow_is_taken_up_counts(db: Database) -> None:
+    """It was stored after the flow was read, and came before the conductor runs it."""
+
+    def cancel_and_build(members: list[dict[str, str]]) -> Graph:
+        with db.write() as session:
+            request = flow_actions.request_cancel(session, flow_id, flow_actions.Actor("op"), "wrong volume")
+        conductor.cancel(flow_id, request)
+        return build_flow(members)
+
+    world = StepLog()
+    with running_conductor(db, world, cancel_and_build) as conductor:
+        flow_id = accept_flow(db, "a", conductor=conductor.name)
+        conductor.submit_accepted_flow(flow_id)
+        flow = await_flow(db, conductor, flow_id)
+    assert (flow.state, flow.reason) == (FlowState.REVERTED, "Cancelled by op: wrong volume")
+    assert world.did == ["-first"], "the step that was refused is undone"
+    with db.read() as session:
+        assert [done["action"] for done in flows.list_flow_actions(session, flow_id)] == ["cancel"]
