@@ -213,7 +213,7 @@ def test_killed_behind_the_commit_it_succeeds(
     operation: str, is_cancelled: bool, prepared: Callable[[str], PreparedOperation]
 ) -> None:
     it = prepared(operation)
-    outcome = it.run(Case((it.commit,), cancelled=is_cancelled, kill_on=AFTER_COMMIT))
+    outcome = it.run(Case((1,), cancelled=is_cancelled, kill_on=AFTER_COMMIT))
     assert outcome.problems == []
     assert (outcome.is_committed, outcome.is_cancelled, outcome.state) == (True, False, "success")
 
@@ -223,7 +223,7 @@ def test_killed_before_the_commit_and_cancelled_it_is_undone(
     operation: str, prepared: Callable[[str], PreparedOperation]
 ) -> None:
     it = prepared(operation)
-    outcome = it.run(Case((it.commit,), cancelled=True, kill_on=BEFORE_COMMIT))
+    outcome = it.run(Case((1,), cancelled=True, kill_on=BEFORE_COMMIT))
     assert outcome.problems == []
     assert (outcome.is_committed, outcome.is_cancelled, outcome.state) == (False, True, "reverted")
 
@@ -243,10 +243,8 @@ TURNED = (
 
 def ended_after(it: PreparedOperation, edits: tuple[str, ...], name: str) -> tuple[Outcome, Found]:
     """Kill a flow after its commit, edit what it left, and resume it."""
-    outcome = Outcome(Case((it.commit,)))
-    job: Job = replace(
-        copy_job(it.job, Path(it.job.folder).parent / name), kill_at=it.commit, kill_on=AFTER_COMMIT
-    )
+    outcome = Outcome(Case((1,)))
+    job: Job = replace(copy_job(it.job, Path(it.job.folder).parent / name), kill_at=1, kill_on=AFTER_COMMIT)
     assert outcome.meet(crash_process.request_operation, job, dies=True) is None
     with sqlite3.connect(Path(job.folder) / "cgflow.db") as database:
         for update_unclaimed in edits:

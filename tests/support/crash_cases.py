@@ -29,13 +29,13 @@ from tests.stories.points_of_no_return import turning_step
 from tests.stories.scripts import SCRIPTS
 from tests.support import crash_process
 from tests.support.crash_process import DEADLINE_S, Job
-from tests.support.kill_points import KillRecord
+from tests.support.kill_points import POINT_OF_NO_RETURN, KillRecord
 from tests.support.world import world
 
 Found = dict[str, Any]
 Point = tuple[str, str, str]
 AnyJob = TypeVar("AnyJob", bound=Job)
-BEFORE_COMMIT, AFTER_COMMIT = "before commit by step", "after commit by step"
+BEFORE_COMMIT, AFTER_COMMIT = f"before commit {POINT_OF_NO_RETURN}", f"after commit {POINT_OF_NO_RETURN}"
 WORKERS = max(2, os.cpu_count() or 2)
 
 _CONTEXT = multiprocessing.get_context("forkserver")
@@ -118,12 +118,6 @@ class PreparedOperation:
     def late(self) -> Point:
         """The point of no return, failing before its effect: everything must be undone."""
         return (self._undoable[-1], "execute", "before")
-
-    @property
-    def commit(self) -> int:
-        """The number of the point of no return's commit among the commits of steps, from 1."""
-        begun = self.moments.index(f"after commit of {turning_step(self.job.operation)} RUNNING")
-        return 1 + self.moments[:begun].count(AFTER_COMMIT)
 
     @property
     def _undoable(self) -> tuple[str, ...]:

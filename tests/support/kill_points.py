@@ -27,6 +27,7 @@ from taskflow import states
 from taskflow.atom import Atom
 
 from cgflow.db.database import Database
+from cgflow.db.repositories import flow
 from cgflow.drivers.fault_injection.drill_file import When
 from cgflow.drivers.fault_injection.faulty_driver import Fault, FaultSchedule
 from cgflow.engine import writer
@@ -39,6 +40,8 @@ Answer = TypeVar("Answer")
 
 EXECUTE, REVERT, PAUSE, TURN = "execute", "revert", "retry pause", "turn of a flow"
 START, TAKE_UP, OTHER = "start or acceptance", "take-up", "other"
+POINT_OF_NO_RETURN = "of the point of no return"
+"""In the name of a moment: the transaction that commits the operation."""
 PHASES = (EXECUTE, REVERT, PAUSE, TURN, START, TAKE_UP, OTHER)
 _PHASE_OF = {
     **dict.fromkeys((states.RUNNING, states.SUCCESS, states.FAILURE), EXECUTE),
@@ -127,8 +130,9 @@ class CrashingDatabase(Database):
         with super().write() as session:
             yield session
             session.flush()
-            self._moments.meet(f"before commit {self._writer()}")
-        self._moments.meet(f"after commit {self._writer()}")
+            what = session.info.get(_COMMITTED, self._writer())
+            self._moments.meet(f"before commit {what}")
+        self._moments.meet(f"after commit {what}")
 
     @contextmanager
     def write_rows(self) -> Iterator[Connection]:
@@ -171,12 +175,17 @@ def install_kill_points(moments: KillPoints) -> None:
         with _during(Activity(_PHASE_OF.get(state or "", TURN), self.owner.epoch > 1)):
             return _RETRY_WHILE_UNAVAILABLE(self, work, what)
 
+    def record_commit(session: Session, *args: Any, **options: Any) -> None:
+        _RECORD_COMMIT(session, *args, **options)
+        session.info[_COMMITTED] = POINT_OF_NO_RETURN
+
     def pause(self: FlowRun, seconds: float) -> None:
         with _during(Activity(PAUSE, self.owner.epoch > 1)):
             moments.meet("in a pause before another attempt")
         _PAUSE(self, seconds)
 
     Writer._commit_batch = commit_each  # type: ignore[method-assign]
+    flow.record_commit = record_commit
     FlowRun.retry_while_unavailable = retry_while_unavailable  # type: ignore[assignment,method-assign]
     FlowRun.pause_before_retry = pause  # type: ignore[method-assign]
 
@@ -204,13 +213,15 @@ def make_order_deterministic() -> None:
     Atom.__hash__ = lambda self: zlib.crc32(self.name.encode())  # type: ignore[method-assign]
 
 
-_COMMIT, _PUT, _RETRY_WHILE_UNAVAILABLE, _PAUSE = (
+_COMMIT, _RECORD_COMMIT, _PUT, _RETRY_WHILE_UNAVAILABLE, _PAUSE = (
     Writer._commit_batch,
+    flow.record_commit,
     Writer.put,
     FlowRun.retry_while_unavailable,
     FlowRun.pause_before_retry,
 )
 _HERE = threading.local()
+_COMMITTED = "committed"
 
 
 @contextmanager
