@@ -98,8 +98,8 @@ class Conductor:
         self._accepted: set[str] = set()
         # For each resumed flow that is not yet taken up: the flow action that resumed it.
         self._resumed: dict[str, dict[str, Any]] = {}
-        # For each flow that is being taken up: a cancel since then, which may not have been read.
-        self._cancelled: dict[str, CancelRequest] = {}
+        # For each flow that waits or is being taken up: its cancels. Only the first is stored with the flow.
+        self._cancelled: dict[str, list[CancelRequest]] = {}
 
     def start(self) -> list[str]:
         """Start, and take up the flows that an earlier process did not finish; return their ids."""
@@ -172,7 +172,7 @@ class Conductor:
         with self._lock:
             running = self._running.get(flow_id)
             if running is None and flow_id in self._runner.active_keys:
-                self._cancelled[flow_id] = request
+                self._cancelled.setdefault(flow_id, []).append(request)
         if running is not None:
             self._cancel_run(running[0], request)
 
@@ -275,10 +275,11 @@ class Conductor:
                 if self._is_stopping:
                     return
                 self._running[flow_id] = run, engine
-                cancelled = self._cancelled.pop(flow_id, None)
+                requests = self._cancelled.pop(flow_id, [])
             try:
-                if cancelled is not None and flow.cancel_reason is None:
-                    self._cancel_run(run, cancelled)
+                for request in requests:
+                    if not _is_stored(flow, request):
+                        self._cancel_run(run, request)
                 self._run_engine(run, engine)
             finally:
                 with self._lock:
@@ -392,6 +393,12 @@ class Conductor:
     ) -> None:
         with self._database.with_guard(run.guard_transaction).write() as session:
             flows.record_failed_rollback(session, run.flow, verdict.reason or "", undo_at)
+
+
+def _is_stored(flow: records.Flow, request: CancelRequest) -> bool:
+    """Return whether a cancel is the one that was stored with the flow when it was read."""
+    stored = flow.cancel_request or {}
+    return all(stored.get(name) == value for name, value in request.detail["result"].items())
 
 
 def _write_empty_transaction(database: Database) -> None:

@@ -274,15 +274,15 @@ def delete_record(w: World, noun: str, id_: str, **counted: int) -> None:
 def accept_extend_without_waking(w: World, **columns: object) -> Accepted:
     """Accept an extension of a volume without waking a conductor, and write columns of the flow."""
     volume_id = w.make(w.accept_volume())
-    submit_flow: Any = w.runtime.conductor.submit_flow
+    submit: Any = w.runtime.conductor.submit_accepted_flow
     me = get_ident()
-    w.runtime.conductor.submit_flow = (  # type: ignore[method-assign]
-        lambda id_: None if get_ident() == me else submit_flow(id_)
+    w.runtime.conductor.submit_accepted_flow = (  # type: ignore[method-assign]
+        lambda id_: None if get_ident() == me else submit(id_)
     )
     try:
         accepted = w.extend(volume_id, 2)
     finally:
-        w.runtime.conductor.submit_flow = submit_flow  # type: ignore[method-assign]
+        w.runtime.conductor.submit_accepted_flow = submit  # type: ignore[method-assign]
     with w.database.write() as session:
         session.execute(update(Flow).where(Flow.id == accepted.flow_id).values(**columns))
         assert flows.get(session, accepted.flow_id, None).fingerprint is None

@@ -99,3 +99,21 @@ def test_a_cancel_while_a_flow_is_taken_up_counts(db: Database) -> None:
     assert world.did == ["-first"], "the step that was refused is undone"
     with db.read() as session:
         assert [done["action"] for done in flows.list_flow_actions(session, flow_id)] == ["cancel"]
+
+
+def test_every_cancel_of_a_waiting_flow_is_in_its_history(db: Database) -> None:
+    """Only the first one is stored with the flow; it is the reason for the rollback."""
+    with running_conductor(db, StepLog()) as conductor:
+        flow_id = accept_flow(db, "a", conductor=conductor.name)
+        conductor._runner.announce_call(flow_id)
+        for reason in ("wrong volume", "still wrong"):
+            with db.write() as session:
+                request = flow_actions.request_cancel(session, flow_id, flow_actions.Actor("op"), reason)
+            conductor.cancel(flow_id, request)
+        conductor.submit_accepted_flow(flow_id)
+        flow = await_flow(db, conductor, flow_id)
+        conductor._runner.withdraw_call(flow_id)
+    assert (flow.state, flow.reason) == (FlowState.REVERTED, "Cancelled by op: wrong volume")
+    with db.read() as session:
+        actions = flows.list_flow_actions(session, flow_id)
+    assert [done["reason"] for done in actions] == ["wrong volume", "still wrong"]
