@@ -19,6 +19,7 @@ from cgflow.drivers.contract import SnapshotSpec
 from cgflow.drivers.qsd.driver import QsdDriver
 from cgflow.drivers.qsd.home.state_dir import StateDir
 from cgflow.errors import AmbiguousDriverError, BusyDriverError
+from tests.support.forked_child import fork_child
 from tests.support.nbd_client import NbdClient
 from tests.support.qsd_fixture import BLOCK, QsdDriverFixture, require_qsd, snapshot_specs, volume_specs
 
@@ -155,17 +156,16 @@ def test_the_list_of_points_is_complete(bench: QsdDriverFixture) -> None:
 def in_child(bench: QsdDriverFixture, die: Callable[[str], None], steps: list[str] = STEPS) -> int:
     """Run the steps in a child that is killed; return the index of the step in which it was killed."""
     reader, writer = os.pipe()
-    child = os.fork()
-    if child == 0:
-        try:
-            driver = QsdDriver(bench.state_dir, trace=die)
-            driver.start()
-            world = World()
-            for step in steps:
-                os.write(writer, b".")
-                run(driver, world, step)
-        finally:
-            os._exit(1)
+
+    def live() -> None:
+        driver = QsdDriver(bench.state_dir, trace=die)
+        driver.start()
+        world = World()
+        for step in steps:
+            os.write(writer, b".")
+            run(driver, world, step)
+
+    child = fork_child(live)
     os.close(writer)
     with os.fdopen(reader, "rb") as progress:
         reached = len(progress.read())

@@ -15,6 +15,7 @@ import pytest
 
 from cgflow.drivers.contract import SnapshotSpec, VolumeSpec
 from cgflow.drivers.qsd.driver import QsdDriver
+from tests.support.forked_child import fork_child
 from tests.support.qsd_fixture import (
     BLOCK,
     QsdDriverFixture,
@@ -86,15 +87,13 @@ def dies(place: Place, call: Call, point: str, *, with_daemon: bool) -> None:
                 os.kill(int(pid.read_text()), signal.SIGKILL)
             os.kill(os.getpid(), signal.SIGKILL)
 
-    child = os.fork()
-    if child == 0:
-        try:
-            driver = QsdDriver(bench.state_dir, trace=die)
-            driver.start()
-            begun.append(True)
-            call(driver)
-        finally:
-            os._exit(1)
+    def operate() -> None:
+        driver = QsdDriver(bench.state_dir, trace=die)
+        driver.start()
+        begun.append(True)
+        call(driver)
+
+    child = fork_child(operate)
     _, status = os.waitpid(child, 0)
     assert os.WIFSIGNALED(status), f"{point} was not reached"
 

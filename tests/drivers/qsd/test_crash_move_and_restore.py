@@ -18,6 +18,7 @@ from cgflow.drivers.contract import SnapshotSpec, VolumeSpec
 from cgflow.drivers.qsd.driver import QsdDriver
 from cgflow.errors import AmbiguousDriverError, BusyDriverError
 from tests.support.case_sampling import cases_in_turns
+from tests.support.forked_child import fork_child
 from tests.support.qsd_fixture import (
     BLOCK,
     QsdDriverFixture,
@@ -199,15 +200,14 @@ def dies(scene: QsdScenario, operation: Operation, point: str, *, with_daemons: 
     operation.before(scene.bench.driver, scene)
     scene.bench.driver.stop()
     begun: list[bool] = []
-    child = os.fork()
-    if child == 0:
-        try:
-            driver = QsdDriver(scene.bench.state_dir, trace=die, **scene.bench.options)
-            driver.start()
-            begun.append(True)
-            operation.call(driver, scene)
-        finally:
-            os._exit(1)
+
+    def operate() -> None:
+        driver = QsdDriver(scene.bench.state_dir, trace=die, **scene.bench.options)
+        driver.start()
+        begun.append(True)
+        operation.call(driver, scene)
+
+    child = fork_child(operate)
     _, status = os.waitpid(child, 0)
     assert os.WIFSIGNALED(status), f"{point} was not reached"
 

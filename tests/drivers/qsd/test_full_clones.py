@@ -11,6 +11,7 @@ from cgflow.drivers.contract import VolumeSpec
 from cgflow.drivers.qsd.driver import QsdDriver
 from cgflow.drivers.qsd.operations import clones
 from cgflow.errors import BusyDriverError, FinalDriverError
+from tests.support.forked_child import fork_child
 from tests.support.qsd_fixture import (
     BLOCK,
     MIB,
@@ -121,15 +122,14 @@ def test_a_process_that_dies_while_it_copies_leaves_nothing(bench, monkeypatch, 
     deadly = tmp_path / "deadly"
     deadly.write_text('#!/bin/sh\nkill -9 $PPID\nexec qemu-img "$@"\n')
     deadly.chmod(0o700)
-    child = os.fork()
-    if child == 0:
-        try:
-            clones.PROGRAM = str(deadly)
-            driver = QsdDriver(bench.state_dir, **bench.options)
-            driver.start()
-            driver.clone_volume(CLONE, copy)
-        finally:
-            os._exit(1)
+
+    def clone() -> None:
+        clones.PROGRAM = str(deadly)
+        driver = QsdDriver(bench.state_dir, **bench.options)
+        driver.start()
+        driver.clone_volume(CLONE, copy)
+
+    child = fork_child(clone)
     _, status = os.waitpid(child, 0)
     assert os.WIFSIGNALED(status)
     driver = bench.start()

@@ -12,6 +12,7 @@ import pytest
 from cgflow.drivers.contract import VolumeSpec
 from cgflow.drivers.qsd.driver import QsdDriver
 from cgflow.errors import AmbiguousDriverError, BusyDriverError, FinalDriverError
+from tests.support.forked_child import fork_child
 from tests.support.qsd_fixture import (
     BLOCK,
     MIB,
@@ -178,16 +179,14 @@ def test_an_unreadable_home_keeps_what_comes_to_it(bench):
     write_block(bench.driver, volume, 1)
     bench.driver.create_group("h")
     bench.driver.stop()
-    child = os.fork()
-    if child == 0:
-        try:
-            died = ActionAtPoint("move:after-leaving", lambda: os.kill(os.getpid(), signal.SIGKILL))
-            driver = QsdDriver(bench.state_dir, trace=died)
-            driver.start()
-            driver.move_volume(volume, "h")
-        finally:
-            os._exit(1)
-    os.waitpid(child, 0)
+
+    def move() -> None:
+        died = ActionAtPoint("move:after-leaving", lambda: os.kill(os.getpid(), signal.SIGKILL))
+        driver = QsdDriver(bench.state_dir, trace=died)
+        driver.start()
+        driver.move_volume(volume, "h")
+
+    os.waitpid(fork_child(move), 0)
     manifest = bench.state_dir / "homes" / "h" / "manifest.json"
     sound = manifest.read_text()
     manifest.write_text("{")
