@@ -13,7 +13,7 @@ from reach import CGFLOW, connect
 
 sys.path.append(str(CGFLOW / "drivers" / "conformance"))
 
-from write_order_checker import OrderedWriters, Progress, check  # noqa: E402 - needs the path added above
+from write_order_checker import OrderedWriters, Progress, check_snapshots  # noqa: E402 - needs the path added above
 
 
 class Timed:
@@ -80,7 +80,7 @@ class Calls:
         """Check the snapshots of a cut that was made between two progress values."""
         times = [Progress(each["low"], frozenset(each["above"]), each["issued"]) for each in (before, after)]
         with ExitStack() as held:
-            return asdict(check([self._open(held, address).read for address in snapshots], *times))
+            return asdict(check_snapshots([self._open(held, address).read for address in snapshots], *times))
 
     @staticmethod
     def _open(held, address):
