@@ -162,7 +162,7 @@ def test_a_cancel_that_the_owner_could_not_record_is_recorded_by_the_next(
     with world(tmp_path, MemoryDriver()) as w:
         w.type()
         with monkeypatch.context() as patch:
-            patch.setattr(w.runtime.conductor, "submit_flow", lambda *_: None)
+            patch.setattr(w.runtime.conductor, "submit_accepted_flow", lambda *_: None)
             accepted = w.accept_group()
         with w.database.write() as session:
             session.execute(update(Row).where(Row.id == accepted.flow_id).values(conductor="lost:1", epoch=1))
