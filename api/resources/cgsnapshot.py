@@ -86,10 +86,10 @@ class Cgsnapshot(MethodView):
 def authorize_cut(rule: str, group_id: str) -> None:
     """Require permission for a cgsnapshot of the group, and a snapshot of each member. Raises: Forbidden."""
     authorize_resource(rule, consistencygroups.get, group_id)
-    authorize_members("volume:create_snapshot", group_id)
+    authorize_each_member_of_group("volume:create_snapshot", group_id)
 
 
-def authorize_members(rule: str, group_id: str) -> None:
+def authorize_each_member_of_group(rule: str, group_id: str) -> None:
     """Require that a rule permits an action on each member in the caller's scope. Raises: Forbidden."""
     with runtime().database.read() as session:
         members = volumes.members_of(session, group_id)

@@ -17,7 +17,7 @@ from api.auth.authorization import (
 )
 from api.blueprint import Blueprint
 from api.request_scope import caller, runtime
-from api.resources.cgsnapshot import authorize_cut, authorize_members
+from api.resources.cgsnapshot import authorize_cut, authorize_each_member_of_group
 from api.schemas import consistencygroup as schemas
 from api.schemas.base import ShowIn
 from api.schemas.list_query import ConsistencyGroupListIn
@@ -263,7 +263,7 @@ def _restore_group(group_id: str, how: dict[str, Any], cut_rule: str) -> Respons
     """Accept to restore a group, if the caller may restore its members and take the safety cgsnapshot."""
     if how["safety"] is not None:
         authorize_cut(cut_rule, group_id)
-    authorize_members("volume:revert_to_snapshot", group_id)
+    authorize_each_member_of_group("volume:revert_to_snapshot", group_id)
     return responses.accepted_response_without_body(
         accept_change.revert(runtime(), caller(), group_id, **how)
     )

@@ -90,7 +90,7 @@ def page(session: Session, query: ListQuery, scope: str | None) -> list[records.
 
 def update(session: Session, id: str, **changes: Unpack[Changes]) -> records.GroupType:  # noqa: A002
     """Change a type. Raises: NotFound; Conflict, if the name is taken; InvalidState, if it is built in."""
-    row = _lock_changeable(session, id)
+    row = _lock_unless_built_in(session, id)
     for name, value in changes.items():
         setattr(row, name, value)
     row.updated_at = clock.now()
@@ -100,7 +100,7 @@ def update(session: Session, id: str, **changes: Unpack[Changes]) -> records.Gro
 
 def delete(session: Session, id: str) -> None:  # noqa: A002
     """Delete a type that no live group has. Raises: NotFound, InvalidState."""
-    row = _lock_changeable(session, id)
+    row = _lock_unless_built_in(session, id)
     used = exists().where(ConsistencyGroup.group_type_id == id, ~ConsistencyGroup.deleted)
     if session.scalar(select(used)):
         raise InvalidState("Target group type is still in use.")
@@ -110,7 +110,7 @@ def delete(session: Session, id: str) -> None:  # noqa: A002
 
 def set_specs(session: Session, id: str, specs: Mapping[str, str]) -> dict[str, str]:  # noqa: A002
     """Set or overwrite the given specs, keep the others, and return all. Raises: NotFound, InvalidState."""
-    row = _lock_changeable(session, id)
+    row = _lock_unless_built_in(session, id)
     present = {spec.key: spec for spec in row.group_specs}
     for key, value in specs.items():
         if key in present:
@@ -124,7 +124,7 @@ def set_specs(session: Session, id: str, specs: Mapping[str, str]) -> dict[str, 
 
 def unset_spec(session: Session, id: str, key: str) -> None:  # noqa: A002
     """Remove one spec. Raises: NotFound, for the type or for the key; InvalidState."""
-    row = _lock_changeable(session, id)
+    row = _lock_unless_built_in(session, id)
     kept = [spec for spec in row.group_specs if spec.key != key]
     if len(kept) == len(row.group_specs):
         raise NotFound(f"Group Type {id} has no specs with key {key}.")
@@ -145,7 +145,7 @@ def _get_live_row(session: Session, id: str, *, lock: bool = False) -> GroupType
     return row
 
 
-def _lock_changeable(session: Session, id: str) -> GroupType:  # noqa: A002
+def _lock_unless_built_in(session: Session, id: str) -> GroupType:  # noqa: A002
     row = _get_live_row(session, id, lock=True)
     if row.id == BUILT_IN:
         raise InvalidState(

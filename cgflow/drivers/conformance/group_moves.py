@@ -67,12 +67,10 @@ class GroupMoveRules:
         moved = scenario.move(
             volume, scenario.new_group(), "move_volume of a volume with a prepared snapshot"
         )
-        scenario.cut(
-            [scenario.current_snapshot_spec(prepared)], "cut of a snapshot prepared before move_volume"
-        )
+        scenario.cut([scenario.up_to_date_spec(prepared)], "cut of a snapshot prepared before move_volume")
         scenario.write(moved, "C")
         scenario.expect_snapshot(
-            scenario.current_snapshot_spec(prepared), "B", "a snapshot prepared before move_volume"
+            scenario.up_to_date_spec(prepared), "B", "a snapshot prepared before move_volume"
         )
 
     def test_move_leaves_other_members_in_place(self, scenario: Scenario) -> None:
@@ -86,7 +84,7 @@ class GroupMoveRules:
             scenario.expect_snapshot(snapshot, "A", "the snapshot of a member whose neighbour was moved")
             scenario.delete_snapshot(snapshot)
         scenario.expect_snapshot(
-            scenario.current_snapshot_spec(snapshots[1]),
+            scenario.up_to_date_spec(snapshots[1]),
             "A",
             "a snapshot moved, when the others of its cut are gone",
         )
@@ -117,14 +115,14 @@ def _create_member_with_snapshot(scenario: Scenario) -> tuple[VolumeSpec, Snapsh
 
 def _expect_intact(scenario: Scenario, volume: VolumeSpec, snapshot: SnapshotSpec, what: str) -> None:
     scenario.expect_volume(volume, "B", what)
-    scenario.expect_snapshot(scenario.current_snapshot_spec(snapshot), "A", f"{what}: a snapshot comes along")
+    scenario.expect_snapshot(scenario.up_to_date_spec(snapshot), "A", f"{what}: a snapshot comes along")
     # A driver may notice late that a reader has disconnected; an unexported snapshot never blocks a move.
-    scenario.unexport(scenario.current_snapshot_spec(snapshot))
+    scenario.unexport(scenario.up_to_date_spec(snapshot))
 
 
 def _expect_deletable(scenario: Scenario, volume: VolumeSpec, *snapshots: SnapshotSpec) -> None:
     for snapshot in snapshots:
         scenario.delete_snapshot(
-            scenario.current_snapshot_spec(snapshot), "delete_snapshot of a snapshot that was moved"
+            scenario.up_to_date_spec(snapshot), "delete_snapshot of a snapshot that was moved"
         )
     scenario.delete_volume(volume, "delete_volume of a volume that was moved")

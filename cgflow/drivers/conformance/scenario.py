@@ -227,7 +227,7 @@ class Scenario(DriverUnderTest):
         self.check_inventory(what)
         return moved
 
-    def current_snapshot_spec(self, snapshot: SnapshotSpec) -> SnapshotSpec:
+    def up_to_date_spec(self, snapshot: SnapshotSpec) -> SnapshotSpec:
         """Return the current spec of a snapshot, which changes when its volume is moved."""
         return self._snapshots[snapshot.id]
 

@@ -139,12 +139,12 @@ def test_copies_of_a_moved_volume_outlive_its_group(bench: CephHarness, scene: S
     scene.delete_volume(members[1])
     scene.delete_group(members[0].group_id or "")
     scene.expect_snapshot(
-        scene.current_snapshot_spec(copies[0]),
+        scene.up_to_date_spec(copies[0]),
         "A",
         "a copy whose volume was moved and whose group is gone",
         0,
     )
-    scene.delete_snapshot(scene.current_snapshot_spec(copies[0]))
+    scene.delete_snapshot(scene.up_to_date_spec(copies[0]))
     scene.delete_volume(moved)
     scene.delete_group(moved.group_id or "")
     assert bench.client.contents() == []
