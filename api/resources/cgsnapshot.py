@@ -15,11 +15,11 @@ from api.auth.authorization import (
     read_authorized_or_forbidden,
 )
 from api.blueprint import Blueprint
+from api.long_poll import read_at_rest
 from api.request_scope import caller, runtime
 from api.schemas import cgsnapshot as schemas
 from api.schemas.base import ShowIn
 from api.schemas.list_query import CgsnapshotListIn
-from api.waiting import read_at_rest
 from cgflow.db.repositories import cgsnapshot as cgsnapshots
 from cgflow.db.repositories import consistencygroup as consistencygroups
 from cgflow.db.repositories import volume as volumes

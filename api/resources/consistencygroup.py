@@ -16,13 +16,13 @@ from api.auth.authorization import (
     read_authorized_or_forbidden,
 )
 from api.blueprint import Blueprint
+from api.long_poll import read_at_rest
 from api.request_scope import caller, runtime
 from api.resources.cgsnapshot import authorize_cut, authorize_each_member_of_group
 from api.schemas import consistencygroup as schemas
 from api.schemas.base import ShowIn
 from api.schemas.list_query import ConsistencyGroupListIn
 from api.versions import is_at_least
-from api.waiting import read_at_rest
 from cgflow import records
 from cgflow.booleans import parse_boolean
 from cgflow.db.repositories import cgsnapshot as cgsnapshots

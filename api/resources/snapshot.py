@@ -10,12 +10,12 @@ from flask.views import MethodView
 from api import etags, responses, volume_connections
 from api.auth.authorization import authorize, authorize_resource
 from api.blueprint import Blueprint
+from api.long_poll import read_at_rest
 from api.request_scope import caller, runtime
 from api.schemas import snapshot as schemas
 from api.schemas.action import ConnectionInfoOut, SnapshotActionIn
 from api.schemas.base import ShowIn
 from api.schemas.list_query import SnapshotListIn
-from api.waiting import read_at_rest
 from cgflow.db.repositories import snapshot as snapshots
 from cgflow.db.repositories import volume as volumes
 from cgflow.db.repositories.paging import ListQuery

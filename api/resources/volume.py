@@ -11,13 +11,13 @@ from flask.views import MethodView
 from api import etags, responses, versions, volume_connections
 from api.auth.authorization import authorize, authorize_resource
 from api.blueprint import Blueprint
+from api.long_poll import read_at_rest
 from api.request_scope import caller, runtime
 from api.resources import volume_record_actions
 from api.schemas import volume as schemas
 from api.schemas.action import VolumeActionIn, VolumeActionOut
 from api.schemas.base import ShowIn
 from api.schemas.list_query import VolumeListIn
-from api.waiting import read_at_rest
 from cgflow.db.repositories import volume as volumes
 from cgflow.db.repositories.paging import ListQuery
 from flows import update_record
