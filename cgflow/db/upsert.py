@@ -15,7 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from cgflow.db.models.base import Base
-from cgflow.db.prepared import execute_many
+from cgflow.db.prepared_statements import execute_many
 from cgflow.errors import ConfigError
 
 Row = Mapping[str, Any]

@@ -25,14 +25,14 @@ import threading
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import cache
 from typing import Any
 
-from sqlalchemy import JSON, Connection, Table, bindparam, func, insert, select, update
+from sqlalchemy import JSON, Connection, Table, bindparam, func, insert, select
 from sqlalchemy.orm import Session
 
 from cgflow.db.database import Database
 from cgflow.db.models import ATOMDETAILS, FLOWDETAILS, LOGBOOKS, Base, Flow, FlowEvent
+from cgflow.db.prepared_statements import PreparedUpdate
 from cgflow.db.transient_errors import is_unavailable
 from cgflow.db.upsert import insert_or_update_statement
 from cgflow.errors import CgflowError, FenceLost, ServiceUnavailable, describe
@@ -55,6 +55,7 @@ _NEWEST_EVENTS = (
     .where(_EVENTS.c.flow_id.in_(_IDS))
     .group_by(_EVENTS.c.flow_id)
 )
+_UPDATE_FLOW = PreparedUpdate(_FLOWS, _FLOWS.c.id == bindparam("flow_id"))
 # One statement for all events, whichever columns are empty; a missing detail is NULL, not JSON's null.
 _INSERT_EVENTS = insert(_EVENTS).values(detail=bindparam("detail", type_=JSON(none_as_null=True)))
 
@@ -330,12 +331,4 @@ def _write_saves(connection: Connection, batch: list[Save]) -> None:
         connection.execute(_INSERT_EVENTS, events)
     for save in batch:
         if save.flow:
-            values = {"flow_id": save.owner.flow_id, **{f"new_{name}": at for name, at in save.flow.items()}}
-            connection.execute(_flow_update_statement(tuple(save.flow)), values)
-
-
-@cache
-def _flow_update_statement(columns: tuple[str, ...]) -> Any:
-    """Return the statement that sets columns of one flow, cached."""
-    changes = {name: bindparam(f"new_{name}", type_=_FLOWS.c[name].type) for name in columns}
-    return update(_FLOWS).where(_FLOWS.c.id == bindparam("flow_id")).values(changes)
+            _UPDATE_FLOW.execute(connection, save.flow, flow_id=save.owner.flow_id)

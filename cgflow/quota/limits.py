@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from cgflow.db.models import Quota, QuotaClass, VolumeType
 from cgflow.db.models.services import DEFAULT_CLASS
-from cgflow.db.prepared import execute
+from cgflow.db.prepared_statements import execute
 from cgflow.db.repositories.volume_type import usable_by_condition
 from cgflow.db.upsert import insert_or_update
 from cgflow.errors import InvalidInput, QuotaExceeded

@@ -24,7 +24,7 @@ from sqlalchemy import bindparam, delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from cgflow.db.models import Flow, Reservation
-from cgflow.db.prepared import execute, execute_many
+from cgflow.db.prepared_statements import execute, execute_many
 from cgflow.errors import InvalidState, QuotaExceeded
 from cgflow.quota import usage
 from cgflow.quota.deltas import GIGABYTES, GROUPS, PER_TYPE

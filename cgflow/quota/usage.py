@@ -19,7 +19,7 @@ from sqlalchemy import ColumnElement, Exists, bindparam, delete, exists, select,
 from sqlalchemy.orm import Session
 
 from cgflow.db.models import Flow, Quota, QuotaClass, QuotaUsage, Reservation
-from cgflow.db.prepared import execute
+from cgflow.db.prepared_statements import execute
 from cgflow.db.upsert import insert_missing, insert_or_update
 from cgflow.quota.deltas import GROUPS, PER_TYPE, type_resource_name, type_resource_names
 from cgflow.status import UNFINISHED, ReservationState

@@ -34,6 +34,11 @@ class Base(DeclarativeBase):
     }
 
 
+def select_columns(model: type[Any]) -> Select[Any]:
+    """Return the statement that selects all columns of a model, each under its attribute's name."""
+    return select(*(getattr(model, each.key).label(each.key) for each in inspect(model).column_attrs))
+
+
 class SoftDelete:
     """Columns of a row that is kept, for history, after its resource is deleted."""
 
@@ -68,7 +73,7 @@ class ResourceColumns(SoftDelete):
     @classmethod
     def select_records(cls) -> Select[Any]:
         """Return the statement that selects what ``to_record`` needs of each resource."""
-        return select(*(getattr(cls, each.key).label(each.key) for each in inspect(cls).column_attrs))
+        return select_columns(cls)
 
     @staticmethod
     def common(row: Any) -> dict[str, Any]:

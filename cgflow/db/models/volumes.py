@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, Select, String, bindparam, inspect, select, text
+from sqlalchemy import ForeignKey, Index, Select, String, bindparam, select, text
 from sqlalchemy.orm import Mapped, column_property, mapped_column
 
 from cgflow import records
-from cgflow.db.models.base import ID, NAME, STATE, Base, ResourceColumns, SoftDelete
+from cgflow.db.models.base import ID, NAME, STATE, Base, ResourceColumns, SoftDelete, select_columns
 from cgflow.db.models.groups import BUILT_IN, ConsistencyGroup
 from cgflow.db.models.types import MULTIATTACH, ExtraSpec, VolumeType
 from cgflow.scheduler.extra_specs_ops import meets_requirement
@@ -169,7 +169,7 @@ class Attachment(SoftDelete, Base):
 
 
 Volume.children = (
-    select(*(getattr(Attachment, attribute.key) for attribute in inspect(Attachment).column_attrs))
+    select_columns(Attachment)
     .add_columns(Attachment.volume_id.label("parent_id"))
     .where(Attachment.volume_id.in_(bindparam("ids", expanding=True)), ~Attachment.deleted)
     .order_by(Attachment.created_at, Attachment.id)

@@ -6,19 +6,18 @@ from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, func, inspect, select, update
+from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.orm import Session
 
 from cgflow import records
 from cgflow.db.models import Backend, Snapshot, Volume
-from cgflow.db.prepared import execute
+from cgflow.db.models.base import select_columns
+from cgflow.db.prepared_statements import execute
 from cgflow.db.upsert import insert_missing, insert_or_update
 from cgflow.drivers.contract import Report
 from cgflow.errors import NotFound
 
-_SELECT_BACKENDS = select(
-    *(getattr(Backend, attribute.key) for attribute in inspect(Backend).column_attrs)
-).order_by(Backend.name)
+_SELECT_BACKENDS = select_columns(Backend).order_by(Backend.name)
 _SELECT_BACKEND = _SELECT_BACKENDS.where(Backend.name == bindparam("name"))
 
 

@@ -7,13 +7,14 @@ from dataclasses import fields, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Integer, bindparam, func, insert, inspect, select, update
+from sqlalchemy import Integer, bindparam, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from cgflow import clock, records
 from cgflow.atom_states import AtomState, flow_action_of, fold_transitions, held_resource_text
 from cgflow.db.models import ATOMDETAILS, Flow, FlowEvent
-from cgflow.db.prepared import execute
+from cgflow.db.models.base import select_columns
+from cgflow.db.prepared_statements import execute
 from cgflow.db.repositories import message
 from cgflow.db.repositories.paging import ListQuery, page_statement
 from cgflow.db.repositories.registry import REPOSITORIES
@@ -30,9 +31,7 @@ _MOVE = [
 ]
 
 _FLOW_ID: Any = bindparam("flow_id")
-_SELECT_FLOW = select(*(getattr(Flow, attribute.key) for attribute in inspect(Flow).column_attrs)).where(
-    Flow.id == _FLOW_ID
-)
+_SELECT_FLOW = select_columns(Flow).where(Flow.id == _FLOW_ID)
 _SELECT_SUMMARY = select(*_LINE).where(Flow.id == _FLOW_ID)
 _INSERT_FLOW, _INSERT_EVENT = insert(Flow), insert(FlowEvent)
 _COMMIT = (

@@ -1,4 +1,4 @@
-"""Queries that are common to all resources: get, list, claim, settle, destroy."""
+"""Queries that are common to all resources: get, list, claim, update, release, delete."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Select, Update, bindparam, false, func, insert, or_, select, update
+from sqlalchemy import Select, bindparam, false, func, insert, or_, select
 from sqlalchemy.orm import Session
 
 from cgflow import clock
 from cgflow.atom_states import held_resource_text
 from cgflow.db.models import Flow
-from cgflow.db.prepared import execute
+from cgflow.db.prepared_statements import PreparedUpdate, execute, flushed_connection
 from cgflow.db.repositories.paging import (
     COMPARISONS,
     ListQuery,
@@ -70,11 +70,11 @@ class ResourceRepository(Generic[RecordT]):
         self._select_unclaimed = select(model.id).where(
             by_ids, is_live, or_(is_free, model.claimed_by != bindparam("holder"))
         )
-        self._claimed = _Update(model, by_ids, is_held)
-        self._claimed_by_flow = _Update(model, is_held)
-        self._free = _Update(model, by_ids, is_free, is_live)
-        self._live = _Update(model, by_ids, is_live)
-        self._deleted = _Update(model, by_ids, model.deleted.is_(True))
+        self._claimed = PreparedUpdate(model.__table__, by_ids, is_held)
+        self._claimed_by_flow = PreparedUpdate(model.__table__, is_held)
+        self._free = PreparedUpdate(model.__table__, by_ids, is_free, is_live)
+        self._live = PreparedUpdate(model.__table__, by_ids, is_live)
+        self._deleted = PreparedUpdate(model.__table__, by_ids, model.deleted.is_(True))
 
     def get(self, session: Session, id: str, scope: str | None) -> RecordT:  # noqa: A002 - the API's name
         """Return the live resource with this id. Raises: NotFound, also for another project's."""
@@ -168,17 +168,17 @@ class ResourceRepository(Generic[RecordT]):
 
     def update_claimed(self, session: Session, ids: Collection[str], flow_id: str, **columns: object) -> None:
         """Set columns of resources that the flow holds."""
-        self._claimed.execute(session, columns, ids=list(ids), holder=flow_id)
+        self._claimed.execute(flushed_connection(session), columns, ids=list(ids), holder=flow_id)
 
     def update_any(self, session: Session, id: str, **columns: object) -> None:  # noqa: A002
         """Set columns that no flow uses, such as the name, whichever flow holds the resource."""
         columns.setdefault("updated_at", clock.now())
-        self._live.execute(session, columns, ids=[id])
+        self._live.execute(flushed_connection(session), columns, ids=[id])
 
     def update_unclaimed(self, session: Session, id: str, **columns: object) -> None:  # noqa: A002
         """Set columns of a resource that no flow holds. Compare-and-set: raises Busy, if one does."""
         columns.setdefault("updated_at", clock.now())
-        if self._free.execute(session, columns, ids=[id]) != 1:
+        if self._free.execute(flushed_connection(session), columns, ids=[id]) != 1:
             holder = session.execute(select(self.model.claimed_by).where(self.model.id == id)).scalar()
             raise Busy(self.busy_message(session, id, holder))
 
@@ -191,7 +191,7 @@ class ResourceRepository(Generic[RecordT]):
         values: dict[str, Any] = {"claimed_by": flow_id, "flow_id": flow_id, "updated_at": clock.now()}
         if status is not None:
             values["status"] = status.value
-        if self._free.execute(session, values, ids=list(ids)) != len(set(ids)):
+        if self._free.execute(flushed_connection(session), values, ids=list(ids)) != len(set(ids)):
             held = session.execute(
                 select(self.model.id, self.model.claimed_by).where(
                     self.model.id.in_(ids), self.model.claimed_by.is_not(None)
@@ -223,7 +223,7 @@ class ResourceRepository(Generic[RecordT]):
 
     def release_all(self, session: Session, flow_id: str) -> None:
         """Release all claims of the flow on resources of this type."""
-        self._claimed_by_flow.execute(session, {"claimed_by": None}, holder=flow_id)
+        self._claimed_by_flow.execute(flushed_connection(session), {"claimed_by": None}, holder=flow_id)
 
     def release_with_status(
         self,
@@ -256,27 +256,9 @@ class ResourceRepository(Generic[RecordT]):
             "deleted": True,
             "deleted_at": clock.now(),
         }
-        self._live.execute(session, gone, ids=list(ids))
+        self._live.execute(flushed_connection(session), gone, ids=list(ids))
 
     def undelete(self, session: Session, id: str, **columns: object) -> bool:  # noqa: A002
         """Undelete a resource, which then counts against the quota; return whether there was one."""
         back = {"deleted": False, "deleted_at": None, "consumes_quota": True, "updated_at": clock.now()}
-        return bool(self._deleted.execute(session, {**back, **columns}, ids=[id]))
-
-
-class _Update:
-    """An update of the rows that meet conditions; its statement is built once for each set of columns."""
-
-    def __init__(self, model: type[Any], *conditions: Any) -> None:
-        self._table = model.__table__
-        self._conditions = conditions
-        self._statements: dict[tuple[str, ...], Update] = {}
-
-    def execute(self, session: Session, columns: Mapping[str, object], **parameters: object) -> int:
-        """Set columns; return the number of rows. ``parameters`` are those of the conditions."""
-        names = tuple(columns)
-        if names not in self._statements:
-            values = {name: bindparam(f"new_{name}", type_=self._table.c[name].type) for name in names}
-            self._statements[names] = update(self._table).where(*self._conditions).values(values)
-        new = {f"new_{name}": value for name, value in columns.items()}
-        return execute(session, self._statements[names], **new, **parameters).rowcount
+        return bool(self._deleted.execute(flushed_connection(session), {**back, **columns}, ids=[id]))
